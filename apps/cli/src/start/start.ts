@@ -1,0 +1,177 @@
+import { access, constants, mkdir, rm, writeFile } from 'node:fs/promises';
+import net from 'node:net';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ConfigError, freePort, parseEnv, startEmbeddedPostgres } from '@errata/platform';
+import type { EmbeddedPostgres, Env } from '@errata/platform';
+import { dsnOf, ensureDatabase, openStorage } from '@errata/storage';
+import { bootstrap } from './bootstrap.js';
+import type { Credentials } from './bootstrap.js';
+import { startChild } from './child.js';
+import type { Child } from './child.js';
+import { lockInstance } from './instance-lock.js';
+import { prepareDatabase } from './prepare.js';
+import { createProgress } from './progress.js';
+import type { Progress } from './progress.js';
+import { welcome } from './welcome.js';
+
+const APPS = fileURLToPath(new URL('../../../', import.meta.url));
+
+/** What is undone when the instance stops, last first. */
+type Undo = Array<() => Promise<unknown>>;
+
+/**
+ * Runs a whole Errata on one machine until it is told to stop: Postgres, worker, API.
+ * @returns the exit code
+ */
+export async function start(): Promise<number> {
+  const env = parseEnv({ WEBHOOK_ALLOW_PRIVATE: 'true', LOG_LEVEL: 'warn', ...process.env });
+  const undo: Undo = [];
+  const progress = createProgress(process.stderr);
+  let stop: (code: number) => void = () => undefined;
+  const stopped = new Promise<number>((resolve) => (stop = resolve));
+  listenForSignals(stop);
+  try {
+    await bringUp(env, undo, progress, stop);
+  } catch (error) {
+    progress.fail();
+    await takeDown(undo);
+    throw error;
+  }
+  const code = await stopped;
+  process.stderr.write('\nStopping …\n');
+  await takeDown(undo);
+  process.stderr.write('Stopped. The data is kept for the next start.\n');
+  return code;
+}
+
+function listenForSignals(stop: (code: number) => void): void {
+  let asked = false;
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      if (asked && signal === 'SIGINT') process.stderr.write('Already stopping; one moment.\n');
+      asked = true;
+      stop(0);
+    });
+  }
+}
+
+async function bringUp(env: Env, undo: Undo, progress: Progress, stop: (code: number) => void): Promise<void> {
+  const home = env.ERRATA_HOME;
+  await requireWritable(home);
+  const unlock = await lockInstance(home);
+  undo.push(unlock);
+  await requireFreePort(env);
+  const databaseUrl = await database(env, undo, progress, stop);
+  progress.step('Bringing the database up to date');
+  await prepareDatabase(databaseUrl, env.QUEUE_PREFIX, Date.now());
+  const credentials = await firstCredentials(databaseUrl, home);
+  const api = await processes(env, databaseUrl, undo, progress, stop);
+  progress.done();
+  const url = env.PUBLIC_URL ?? api.address;
+  const ready = { url, dsn: dsnOf(url, credentials.ingestKey, credentials.projectId), ...readyFields(credentials) };
+  undo.push(() => rm(path.join(home, 'ready.json'), { force: true }));
+  await writeReady(path.join(home, 'ready.json'), ready);
+  process.stdout.write(welcome(ready));
+}
+
+function readyFields({ projectId, ingestKey, apiToken }: Credentials) {
+  return { projectId: String(projectId), ingestKey, apiToken, pid: process.pid };
+}
+
+// Written whole or not at all: whoever waits for the file may read it the moment it appears.
+async function writeReady(file: string, ready: object): Promise<void> {
+  const { rename } = await import('node:fs/promises');
+  await writeFile(`${file}.tmp`, `${JSON.stringify(ready, null, 2)}\n`, { mode: 0o600 });
+  await rename(`${file}.tmp`, file);
+}
+
+async function database(env: Env, undo: Undo, progress: Progress, stop: (code: number) => void): Promise<string> {
+  if (env.DATABASE_URL !== undefined) return env.DATABASE_URL;
+  progress.step('Starting Postgres');
+  const lines: string[] = [];
+  const postgres: EmbeddedPostgres = await startEmbeddedPostgres({
+    dataDirectory: path.join(env.ERRATA_HOME, 'postgres'),
+    database: 'errata',
+    onLog: (line) => lines.push(line) > 50 && lines.shift(),
+  });
+  undo.push(() => postgres.stop());
+  postgres.onExit((code) => {
+    process.stderr.write(`errata: Postgres ended unexpectedly (exit code ${code}): ${lines.at(-1) ?? ''}\n`);
+    stop(1);
+  });
+  await ensureDatabase(postgres.url);
+  return postgres.url;
+}
+
+async function firstCredentials(databaseUrl: string, home: string): Promise<Credentials> {
+  const storage = await openStorage({ databaseUrl, poolSize: 2 });
+  return bootstrap(storage, home, Date.now()).finally(() => storage.close());
+}
+
+async function processes(env: Env, databaseUrl: string, undo: Undo, progress: Progress, stop: (code: number) => void): Promise<Child> {
+  const workerPort = env.WORKER_PORT === 0 ? await freePort() : env.WORKER_PORT;
+  const childEnv: NodeJS.ProcessEnv = {
+    ...process.env,
+    ERRATA_HOME: env.ERRATA_HOME,
+    DATABASE_URL: databaseUrl,
+    LOG_LEVEL: env.LOG_LEVEL,
+    WEBHOOK_ALLOW_PRIVATE: String(env.WEBHOOK_ALLOW_PRIVATE),
+    WORKER_PORT: String(workerPort),
+    WORKER_URLS: `http://127.0.0.1:${workerPort}`,
+  };
+  const child = async (name: string, more: NodeJS.ProcessEnv) => {
+    progress.step(`Starting the ${name}`);
+    const started = await startChild({
+      name,
+      file: path.join(APPS, name, 'dist', 'main.js'),
+      env: { ...childEnv, ...more },
+      onRestart: (message) => process.stderr.write(`errata: ${message}\n`),
+      onGivingUp: (message) => {
+        process.stderr.write(`errata: ${message}\n`);
+        stop(1);
+      },
+    });
+    undo.push(() => started.stop());
+    return started;
+  };
+  await child('worker', {});
+  // The port is fixed from the first start on, so that a restarted API is found where it was.
+  return child('api', { PORT: String(env.PORT === 0 ? await freePort() : env.PORT) });
+}
+
+async function requireWritable(home: string): Promise<void> {
+  try {
+    await mkdir(home, { recursive: true });
+    await access(home, constants.W_OK);
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code ?? String(error);
+    throw new ConfigError(`the data directory ${home} cannot be written (${reason}). Fix its owner or mode, or set ERRATA_HOME to another directory.`);
+  }
+}
+
+async function requireFreePort(env: Env): Promise<void> {
+  if (env.PORT === 0) return;
+  const server = net.createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const use = error.code === 'EADDRINUSE';
+      reject(
+        new ConfigError(
+          use
+            ? `port ${env.PORT} on ${env.HOST} is in use. Stop the other program, or set PORT to another one (0 = any free).`
+            : `port ${env.PORT} on ${env.HOST} cannot be used: ${error.message}. Set PORT or HOST to something else.`,
+        ),
+      );
+    });
+    server.listen(env.PORT, env.HOST, resolve);
+  });
+  await new Promise((resolve) => server.close(resolve));
+}
+
+// In the reverse of the order in which things came up: no new events, then the worker, then Postgres.
+async function takeDown(undo: Undo): Promise<void> {
+  for (const step of undo.reverse()) {
+    await step().catch((error: unknown) => process.stderr.write(`errata: while stopping: ${String(error)}\n`));
+  }
+}
