@@ -58,6 +58,7 @@ export default tseslint.config(
   {
     files: TESTS,
     rules: {
+      '@nx/enforce-module-boundaries': ['error', { depConstraints: [{ sourceTag: '*', onlyDependOnLibsWithTags: ['*'] }] }],
       'no-restricted-syntax': [
         'error',
         restricted("CallExpression[callee.object.name=/^(it|test|describe)$/][callee.property.name=/^(only|skip|todo)$/]", 'No focused or skipped tests.'),

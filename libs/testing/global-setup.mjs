@@ -1,7 +1,7 @@
 // Starts what the integration tests need, once per run: an embedded Postgres with a migrated
 // template database, and a Redis where there is a redis-server binary. REDIS_URL names another.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
+import { chmodSync, mkdtempSync } from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -12,6 +12,8 @@ const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..')
 export default async function setup() {
   execFileSync(process.execPath, [path.join(root, 'tools/build.mjs')], { cwd: root, stdio: 'inherit' });
   const home = mkdtempSync(path.join(os.tmpdir(), 'errata-test-'));
+  // Under root, Postgres runs as another account, which has to get in.
+  chmodSync(home, 0o755);
   const { startEmbeddedPostgres, migrateQueue } = await import('@errata/platform');
   const { migrate } = await import('@errata/storage');
   const postgres = await startEmbeddedPostgres({

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { BullModule } from '@nestjs/bullmq';
 import { APP_FILTER, APP_GUARD, NestFactory } from '@nestjs/core';
@@ -152,7 +153,7 @@ async function createNest(env: Env, deps: AppDeps): Promise<NestFastifyApplicati
     connectionTimeout: 10_000,
     requestTimeout: 30_000,
     keepAliveTimeout: 72_000,
-    genReqId: (request) => requestId(request.headers['x-request-id'], deps.clock),
+    genReqId: (request: IncomingMessage) => requestId(request.headers['x-request-id'], deps.clock),
     routerOptions: { maxParamLength: 300 },
   });
   const nest = await NestFactory.create<NestFastifyApplication>(AppModule.with(env, deps), adapter, {

@@ -5,6 +5,7 @@ import { registerDoctor } from './commands/doctor.js';
 import { registerMigrate } from './commands/migrate.js';
 import { registerReplay } from './commands/replay.js';
 import { registerSend } from './commands/send.js';
+import { registerSetup } from './commands/setup.js';
 import { registerToken } from './commands/token.js';
 import { start } from './start/start.js';
 
@@ -23,6 +24,7 @@ program
     process.exit();
   });
 registerMigrate(program);
+registerSetup(program);
 registerReplay(program);
 registerSend(program);
 registerToken(program);

@@ -17,6 +17,7 @@ import {
 } from '@errata/platform';
 import type { Clock, Env, Logger } from '@errata/platform';
 import { openStorage } from '@errata/storage';
+import type { QueueOptions, WorkerOptions } from 'bullmq';
 import type { Storage } from '@errata/storage';
 import { DigestModule } from './digest/digest.module.js';
 import { EvaluateModule } from './evaluate/evaluate.module.js';
@@ -72,9 +73,12 @@ class AppModule {
   }
 }
 
-/** Options that every queue and worker of this process shares. */
-function workerDefaults(env: Env) {
-  return {
+/**
+ * Options that every queue and worker of this process shares: `@nestjs/bullmq` hands a queue's options on
+ * to its worker, though its types only know those of queues.
+ */
+function workerDefaults(env: Env): QueueOptions {
+  const options: WorkerOptions = {
     ...consumerOptions(env),
     concurrency: env.WORKER_CONCURRENCY,
     lockDuration: LOCK_DURATION,
@@ -82,6 +86,7 @@ function workerDefaults(env: Env) {
     maxStalledCount: MAX_STALLED_COUNT,
     settings: { backoffStrategy: (attemptsMade: number) => backoffDelay(attemptsMade) },
   };
+  return options as QueueOptions;
 }
 
 /** Builds and starts the worker: it consumes from the moment this returns. */

@@ -25,12 +25,10 @@ const link = z
 
 /** One value or a list of them, always a list afterwards. */
 const oneOrMany = <T extends z.ZodType>(value: T) =>
-  z
-    .union([
-      value,
-      z.array(value).min(1, 'must name at least one value').max(100, 'must name at most 100 values'),
-    ])
-    .transform((given): Array<z.output<T>> => (Array.isArray(given) ? given : [given as z.output<T>]));
+  z.preprocess(
+    (given) => (given === undefined || Array.isArray(given) ? given : [given]),
+    z.array(value).min(1, 'must name at least one value').max(100, 'must name at most 100 values').optional(),
+  );
 const text = z.string().max(200, 'must be at most 200 characters');
 const status = z
   .union([
@@ -40,15 +38,15 @@ const status = z
   .transform(String);
 
 export const ruleFilters = z.strictObject({
-  code: oneOrMany(text).optional(),
-  tenant: oneOrMany(text).optional(),
-  environment: oneOrMany(text).optional(),
-  service: oneOrMany(text).optional(),
-  status: oneOrMany(status).optional(),
-  retryability: oneOrMany(z.enum(RETRYABILITIES)).optional(),
-  category: oneOrMany(z.enum(CATEGORIES)).optional(),
-  severity: oneOrMany(z.enum(SEVERITIES)).optional(),
-  expectation: oneOrMany(z.enum(EXPECTATIONS)).optional(),
+  code: oneOrMany(text),
+  tenant: oneOrMany(text),
+  environment: oneOrMany(text),
+  service: oneOrMany(text),
+  status: oneOrMany(status),
+  retryability: oneOrMany(z.enum(RETRYABILITIES)),
+  category: oneOrMany(z.enum(CATEGORIES)),
+  severity: oneOrMany(z.enum(SEVERITIES)),
+  expectation: oneOrMany(z.enum(EXPECTATIONS)),
 });
 
 const thresholdParams = z.strictObject({
@@ -94,7 +92,7 @@ const ruleFields = {
 
 /** A whole rule: what POST takes, and what a PATCH must come to. */
 export const ruleInput = z
-  .strictObject({ ...ruleFields, kind, params: z.unknown() })
+  .strictObject({ ...ruleFields, kind, params: z.unknown().optional() })
   .transform((rule, context) => {
     const schema = rule.kind === 'threshold' ? thresholdParams : neverParams;
     const params = schema.safeParse(rule.params ?? {});
@@ -178,7 +176,7 @@ export const channelView = z.object({
   kind: z.string(),
   name: z.string(),
   config: webhookConfig,
-  secret_last_four: z.string(),
+  secret_last_four: z.string().nullable().describe('Null where the secret was sealed under another key.'),
   enabled: z.boolean(),
   disabled_reason: z.string().nullable(),
   created_at: time,

@@ -6,3 +6,7 @@ export * from './scopes.js';
 export * from './webhook-payload.js';
 export * from './catalog-schema.js';
 export * from './catalog-loader.js';
+export * from './admin.js';
+export * from './openapi.js';
+export * from './query-params.js';
+export * from './query.js';

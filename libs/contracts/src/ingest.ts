@@ -46,14 +46,14 @@ export const wireEvent = z.object({
       message: orNull(z.string()),
       type: orNull(z.string()),
       stack: orNull(z.string()),
-      details: z.unknown(),
+      details: z.unknown().optional(),
     }),
   ),
   response: orNull(
     z.object({
       status: orNull(status),
       headers: orNull(record),
-      body: z.unknown().describe('The raw API error response, text or JSON; Errata reads the code out of it.'),
+      body: z.unknown().optional().describe('The raw API error response, text or JSON; Errata reads the code out of it.'),
     }),
   ),
   attempt: orNull(z.int('must be a whole number').min(1, 'the first try is 1').max(32_767, 'must be at most 32767')),

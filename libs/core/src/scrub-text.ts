@@ -16,8 +16,6 @@ export interface CleanText {
   notes: readonly CleanNote[];
 }
 
-/** Longer names are judged, but not remembered. */
-const MAX_NAME = 256;
 /** Read past the cut, so that a secret lying across it is still seen whole. */
 const OVERLAP = 4_096;
 
@@ -41,22 +39,13 @@ const HARMLESS = new RegExp(
   'g',
 );
 
-const verdicts = new Map<string, boolean>();
-
 /**
  * True where a key name announces a secret: it contains a word of the deny-list (case and every separator
  * ignored) that is not part of a harmless one such as `author` or `max_tokens`.
  */
 export function isSecretName(name: string): boolean {
-  const known = verdicts.get(name);
-  if (known !== undefined) return known;
   const plain = compactName(name);
-  const verdict = DENIED.test(plain) && DENIED.test(plain.replace(HARMLESS, ' '));
-  if (name.length <= MAX_NAME) {
-    if (verdicts.size >= 4_096) verdicts.clear();
-    verdicts.set(name, verdict);
-  }
-  return verdict;
+  return DENIED.test(plain) && DENIED.test(plain.replace(HARMLESS, ' '));
 }
 
 // Two questions that nearly every text answers with no; only the rest is read by the patterns below. Every
@@ -65,6 +54,20 @@ const WORDS =
   /pass|secret|api.?key|auth|credential|pwd|private|token|bearer|basic\s|cookie|access.?key|session.?id|:\/\//i;
 const SHAPES =
   /eyJ|A[KSB]IA|ACCA|gh[pousr]_|github_pat|glpat-|npm_|xox|_(?:live|test)_|whsec_|errata_|AIza|SG\.|sk-|\d{4}[ -]?\d{4,6}[ -]?\d{4}|[A-Z]{2}\d{2} ?[A-Z0-9]{4}/;
+
+/** Three units of every word and prefix above that ordinary text has seldom, by their lowest five bits. */
+const CLUES = new Uint8Array(32_768);
+const CLUE_WORDS =
+  'pas ecr key uth ede pwd iva tok rer sic oki ses :// eyj aki asi abi cca ghp gho ghu ghs ghr _pa glp npm xox _li _te whs ta_ aiz sg. sk-';
+for (const [a, b, c] of CLUE_WORDS.split(' ')) {
+  CLUES[(bits(a) << 10) | (bits(b) << 5) | bits(c)] = 1;
+}
+
+function bits(char: string | undefined): number {
+  return (char?.charCodeAt(0) ?? 0) & 31;
+}
+
+const NOTHING: readonly CleanNote[] = Object.freeze([]);
 
 const PEM =
   /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY[^]*?(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY[A-Z ]{0,10}-----|$)/g;
@@ -92,6 +95,8 @@ const PROSE = new RegExp(
 /** Their value is the rest of the line. */
 const HEADER = /authorization$|cookie$/;
 const DONE = /^(?:(?:bearer|basic)[ \t]+)?\[Filtered\]/i;
+/** In JSON a bracket opens a structure, whose own names are judged one by one. */
+const OPENING = /^[[{]/;
 const EMPTY = /^(?:null|true|false|undefined)(?:[^\w-]|$)/;
 const STRONG_END =
   /(?:password|passwd|passphrase|pwd|secret|apikey|accesskey|privatekey|token|cookie|authorization|key)$/;
@@ -104,8 +109,8 @@ const STRONG_END =
  * changes nothing.
  */
 export function cleanText(input: string, max: number = MAX_TEXT): CleanText {
+  if (input.length <= max && isOrdinary(input)) return { text: input, notes: NOTHING };
   const sound = input.isWellFormed() && !input.includes('\0');
-  if (sound && input.length <= max && !isSuspect(input)) return { text: input, notes: [] };
   const notes: CleanNote[] = [];
   const long = input.length > max + OVERLAP;
   const read = long ? input.slice(0, max + OVERLAP) : input;
@@ -115,6 +120,7 @@ export function cleanText(input: string, max: number = MAX_TEXT): CleanText {
   if (scrubbed !== repaired) notes.push('filtered');
   const marked = long ? scrubbed + CUT : scrubbed;
   if (long || marked.length > max) notes.push('cut');
+  if (notes.length === 0) return { text: input, notes: NOTHING };
   return { text: settle(marked, max), notes };
 }
 
@@ -130,8 +136,36 @@ function settle(text: string, max: number): string {
   return FILTERED.slice(0, max);
 }
 
-function isSuspect(text: string): boolean {
-  return text.length >= 6 && (WORDS.test(text) || SHAPES.test(text));
+/**
+ * One cheap look at each unit of a text: true where it can hold nothing to repair or to filter. It is ten times
+ * as fast as the patterns, and nearly every text ends here.
+ */
+function isOrdinary(text: string): boolean {
+  let hash = 0;
+  let digits = 0;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit === 0 || (unit & 0xf800) === 0xd800) return false;
+    hash = ((hash << 5) | (unit & 31)) & 0x7fff;
+    if (CLUES[hash] === 1) return false;
+    if (unit >= 48 && unit <= 57) {
+      digits++;
+      if (digits >= 12 || isAccountHead(text, i)) return false;
+    } else if (unit !== 32 && unit !== 45) {
+      digits = 0;
+    }
+  }
+  return true;
+}
+
+/** Two digits after two capitals, as account numbers begin. */
+function isAccountHead(text: string, at: number): boolean {
+  const tens = text.charCodeAt(at - 1);
+  return tens >= 48 && tens <= 57 && isCapital(text.charCodeAt(at - 2)) && isCapital(text.charCodeAt(at - 3));
+}
+
+function isCapital(unit: number): boolean {
+  return unit >= 65 && unit <= 90;
 }
 
 function cut(text: string, max: number): string {
@@ -142,18 +176,27 @@ function cut(text: string, max: number): string {
 }
 
 function scrubText(text: string): string {
-  if (!isSuspect(text)) return text;
-  const once = text
-    .replace(PEM, FILTERED)
-    .replace(URL_PASSWORD, `$1${FILTERED}@`)
-    .replace(JWT, FILTERED)
-    .replace(SCHEME, (whole, scheme: string, gap: string, value: string) =>
-      isSchemeProse(scheme, value) ? whole : `${scheme}${gap}${FILTERED}`,
-    )
-    .replace(TOKENS, FILTERED)
-    .replace(CARD, (run) => filterRun(run, isCardNumber))
-    .replace(IBAN, (run) => filterRun(run, isIban));
-  return scrubPairs(once);
+  if (text.length < 6) return text;
+  let clean = text;
+  if (SHAPES.test(clean)) {
+    clean = clean
+      .replace(JWT, FILTERED)
+      .replace(TOKENS, FILTERED)
+      .replace(CARD, (run) => filterRun(run, isCardNumber))
+      .replace(IBAN, (run) => filterRun(run, isIban));
+  }
+  return WORDS.test(clean) ? scrubWords(clean) : clean;
+}
+
+function scrubWords(text: string): string {
+  const clean = text.includes('://') ? text.replace(URL_PASSWORD, `$1${FILTERED}@`) : text;
+  return scrubPairs(
+    clean
+      .replace(PEM, FILTERED)
+      .replace(SCHEME, (whole, scheme: string, gap: string, value: string) =>
+        isSchemeProse(scheme, value) ? whole : `${scheme}${gap}${FILTERED}`,
+      ),
+  );
 }
 
 // `Bearer authentication` and `Basic plan` are English.
@@ -191,8 +234,9 @@ function isCardNumber(digits: string): boolean {
 function isIban(account: string): boolean {
   if (account.length < 15 || account.length > 34) return false;
   let remainder = 0;
-  for (const char of account.slice(4) + account.slice(0, 4)) {
-    const value = Number.parseInt(char, 36);
+  for (let i = 0; i < account.length; i++) {
+    const unit = account.charCodeAt((i + 4) % account.length);
+    const value = isCapital(unit) ? unit - 55 : unit - 48;
     remainder = (remainder * (value > 9 ? 100 : 10) + value) % 97;
   }
   return remainder === 1;
@@ -203,19 +247,12 @@ function scrubPairs(text: string): string {
   let done = 0;
   PAIR.lastIndex = 0;
   for (let pair = PAIR.exec(text); pair !== null; pair = PAIR.exec(text)) {
-    const [, name = '', nameQuote, separator, valueQuote] = pair;
-    if (!isSecretName(name)) continue;
+    const name = pair[1] ?? '';
     const from = PAIR.lastIndex;
-    const header = HEADER.test(compactName(name));
     // Judged by its first words, so that a text of many such pairs is still read once.
-    const head = text.slice(from, from + 80);
-    if (DONE.test(head)) continue;
-    if (valueQuote === undefined && EMPTY.test(head)) continue;
-    // In JSON a bracket opens a structure, whose own names are judged one by one.
-    if (nameQuote !== undefined && valueQuote === undefined && /^[[{]/.test(head)) continue;
-    const certain = nameQuote !== undefined || valueQuote !== undefined || separator !== ':';
-    if (!certain && isMessage(name, head, header)) continue;
-    const to = valueQuote === undefined ? endOfBare(text, from, header) : endOfQuoted(text, from, valueQuote);
+    if (!isSecretName(name) || isHarmlessPair(pair, text.slice(from, from + 80))) continue;
+    const quote = pair[4];
+    const to = quote === undefined ? endOfBare(text, from, name) : endOfQuoted(text, from, quote);
     if (to === from) continue;
     parts.push(text.slice(done, from), FILTERED);
     done = to;
@@ -223,6 +260,17 @@ function scrubPairs(text: string): string {
   }
   parts.push(text.slice(done));
   return parts.join('');
+}
+
+function isHarmlessPair(
+  [, name = '', nameQuote, separator, valueQuote]: RegExpExecArray,
+  head: string,
+): boolean {
+  if (DONE.test(head)) return true;
+  if (valueQuote !== undefined) return false;
+  if (EMPTY.test(head)) return true;
+  if (nameQuote !== undefined) return OPENING.test(head);
+  return separator === ':' && isMessage(name, head);
 }
 
 function compactName(name: string): string {
@@ -235,16 +283,18 @@ function endOfQuoted(text: string, from: number, quote: string): number {
   return end < 0 ? text.length : end;
 }
 
-function endOfBare(text: string, from: number, header: boolean): number {
-  const stop = header ? /[\r\n"']|\\[rn"]/g : /[\s"'&,;]|\\[rn"]/g;
+function endOfBare(text: string, from: number, name: string): number {
+  const stop = HEADER.test(compactName(name)) ? /[\r\n"']|\\[rn"]/g : /[\s"'&,;]|\\[rn"]/g;
   stop.lastIndex = from;
   return stop.exec(text)?.index ?? text.length;
 }
 
 // `INVALID_TOKEN: the token has expired` explains; `token: 8f3a…` tells.
-function isMessage(name: string, value: string, header: boolean): boolean {
-  if (header && /^(?:token|apikey|digest|hawk|negotiate|ntlm|aws4\S*)[ \t]+\S/i.test(value)) return false;
+function isMessage(name: string, value: string): boolean {
+  const plain = compactName(name);
+  if (HEADER.test(plain) && /^(?:token|apikey|digest|hawk|negotiate|ntlm|aws4\S*)[ \t]+\S/i.test(value))
+    return false;
   const word = value.split(/[\s.!?]/, 1)[0] ?? '';
   if (PROSE.test(word)) return true;
-  return !STRONG_END.test(compactName(name)) && !(word.length > 3 && /\d/.test(word));
+  return !STRONG_END.test(plain) && !(word.length > 3 && /\d/.test(word));
 }

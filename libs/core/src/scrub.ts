@@ -117,6 +117,26 @@ function cleanArray(walk: Walk, items: unknown[], depth: number): unknown[] {
   return clean;
 }
 
+interface Name {
+  key: string;
+  secret: boolean;
+}
+
+// The names of a project's events are few and come with every event.
+const names = new Map<string, Name>();
+
+function judgeName(name: string): Name {
+  const known = names.get(name);
+  if (known !== undefined) return known;
+  const key = cleanText(name, MAX_KEY).text;
+  const judged = { key, secret: isSecretName(name) || isSecretName(key) };
+  if (name.length <= MAX_KEY) {
+    if (names.size >= 4_096) names.clear();
+    names.set(name, judged);
+  }
+  return judged;
+}
+
 function cleanRecord(walk: Walk, record: object, depth: number): Record<string, unknown> {
   const clean: Record<string, unknown> = {};
   const source = record as Record<string, unknown>;
@@ -127,11 +147,11 @@ function cleanRecord(walk: Walk, record: object, depth: number): Record<string, 
       note(walk, 'cut');
       break;
     }
-    const key = cleanText(name, MAX_KEY).text;
+    const { key, secret: announced } = judgeName(name);
     if (key === '__proto__') continue;
     walk.path.push(key);
     walk.nodes++;
-    const secret = isSecretName(name) || isSecretName(key) || (labelled && name === 'value');
+    const secret = announced || (labelled && name === 'value');
     const value = secret ? filterAll(walk, source[name]) : cleanValue(walk, source[name], depth + 1);
     if (value !== undefined) {
       walk.keys++;

@@ -20,7 +20,7 @@ const encoders: [string, (data: Buffer) => Buffer][] = [
   ['X-GZIP', (data) => zlib.gzipSync(data)],
   ['deflate', (data) => zlib.deflateSync(data)],
   ['deflate', (data) => zlib.deflateRawSync(data)],
-  ['br', (data) => zlib.brotliCompressSync(data)],
+  ['br', (data) => zlib.brotliCompressSync(data, { params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 4 } })],
   ['identity', (data) => data],
 ];
 
@@ -113,7 +113,7 @@ describe('limits', () => {
     expect(source.isPaused()).toBe(true);
   });
 
-  const bomb = Buffer.alloc(64 * MIB);
+  const bomb = Buffer.alloc(32 * MIB);
   it.each([...encoders.slice(0, 5), ['zstd', zstdBomb] as [string, () => Buffer]])(
     'stops a %s bomb long before it is whole, while the client still holds the line',
     async (encoding, encode) => {

@@ -196,10 +196,13 @@ function hasZlibHeader(head: Buffer): boolean {
 
 class Passthrough implements Decoder {
   constructor(private readonly meter: Meter) {}
-  async write(chunk: Buffer): Promise<void> {
+  write(chunk: Buffer): Promise<void> {
     this.meter.add(chunk);
+    return Promise.resolve();
   }
-  async end(): Promise<void> {}
+  end(): Promise<void> {
+    return Promise.resolve();
+  }
   destroy(): void {}
 }
 
@@ -207,7 +210,7 @@ class Passthrough implements Decoder {
 class Inflation implements Decoder {
   private engine: (Transform & { readonly bytesWritten: number }) | undefined;
   private head: Buffer = Buffer.alloc(0);
-  private failure: unknown;
+  private failure: Error | undefined;
   private closed: Promise<void> | undefined;
 
   constructor(
@@ -252,7 +255,7 @@ class Inflation implements Decoder {
       try {
         if (this.failure === undefined) this.meter.add(part);
       } catch (error) {
-        this.failure = error;
+        this.failure = error as Error;
         engine.destroy();
       }
     });
@@ -274,8 +277,10 @@ class ZstdDecoder implements Decoder {
   write(chunk: Buffer): Promise<void> {
     return this.frames.write(chunk).catch(explainZstd);
   }
-  end(): Promise<void> {
-    return this.frames.end().catch(explainZstd);
+  async end(): Promise<void> {
+    await Promise.resolve()
+      .then(() => this.frames.end())
+      .catch(explainZstd);
   }
   destroy(): void {
     this.frames.destroy();

@@ -253,16 +253,21 @@ function isAlive(pid: number): boolean {
 }
 
 async function runInitdb(native: string, directory: string, password: string, owner: Owner | undefined): Promise<void> {
-  const arguments_ = ['-D', directory, '-U', USER, '-A', 'scram-sha-256', '-E', 'UTF8', '--locale=C', '--pwfile=/dev/stdin', '--no-instructions'];
-  const child = spawn(path.join(native, 'bin', 'initdb'), arguments_, spawnOptions(owner, directory));
+  const passwordFile = path.join(os.tmpdir(), `errata-${randomBytes(9).toString('hex')}`);
+  await writeFile(passwordFile, `${password}\n`, { mode: 0o600, flag: 'wx' });
+  if (owner !== undefined) await chown(passwordFile, owner.uid, owner.gid);
+  const flags = ['-D', directory, '-U', USER, '-A', 'scram-sha-256', '-E', 'UTF8', '--locale=C', '--no-instructions'];
+  const child = spawn(path.join(native, 'bin', 'initdb'), [...flags, `--pwfile=${passwordFile}`], spawnOptions(owner, directory));
   let output = '';
-  child.stdout!.on('data', (chunk: Buffer) => (output += chunk));
-  child.stderr!.on('data', (chunk: Buffer) => (output += chunk));
-  child.stdin!.end(`${password}\n`);
+  for (const stream of [child.stdout!, child.stderr!]) {
+    stream.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+    });
+  }
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', resolve);
-  });
+  }).finally(() => rm(passwordFile, { force: true }));
   if (code !== 0) {
     throw new EmbeddedPostgresError(`Postgres could not make its cluster in ${directory}: ${lastLine(output)}`);
   }

@@ -8,3 +8,8 @@ export * from './metrics.js';
 export * from './secret-key.js';
 export * from './run-process.js';
 export * from './nest-logger.js';
+export * from './decode-body.js';
+export * from './rate-limiter.js';
+export * from './secret-box.js';
+export * from './standard-webhooks.js';
+export * from './ssrf.js';

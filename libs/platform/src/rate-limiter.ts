@@ -42,16 +42,19 @@ export function createMemoryRateLimiter({
   maxKeys?: number;
 }): RateLimiter {
   const times = new Map<string, number>();
+  const takeNow = (key: string, limit: RateLimit, cost: number, now: number): RateDecision => {
+    const result = gcra(times.get(key), now, limit, cost);
+    times.delete(key);
+    times.set(key, result.tat);
+    if (times.size > maxKeys) times.delete(times.keys().next().value!);
+    return decide(result, 'memory');
+  };
   return {
-    async take(key, limit, cost, now = clock.now()) {
-      const result = gcra(times.get(key), now, limit, cost);
-      times.delete(key);
-      times.set(key, result.tat);
-      if (times.size > maxKeys) times.delete(times.keys().next().value!);
-      return decide(result, 'memory');
-    },
-    async close() {
+    take: (key, limit, cost, now = clock.now()) =>
+      new Promise((resolve) => resolve(takeNow(key, limit, cost, now))),
+    close() {
       times.clear();
+      return Promise.resolve();
     },
   };
 }
@@ -68,8 +71,8 @@ export interface RedisRateLimiterOptions {
 }
 
 // Reads and keeps the time as %.17g, because Lua's own conversion drops digits that the schedule needs.
-// The decision itself is made by the same function as everywhere else; the script only repeats its sums, and
-// the specs hold the two together.
+// The script repeats the sums of `gcra` to keep the schedule; what the caller is told comes from `gcra` itself,
+// on the two times that the script saw, and a spec holds the two together.
 const SCRIPT = `
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + clock[2] / 1000
@@ -121,7 +124,7 @@ async function call(redis: Redis, key: string, limit: RateLimit, cost: number): 
   if (redis.status !== 'ready') throw new Error(`Redis is not ready (${redis.status})`);
   const args = [1, key, limit.ratePerSecond, limit.burst, cost] as const;
   const answer = await redis.evalsha(SCRIPT_SHA, ...args).catch((error: unknown) => {
-    if (error instanceof Error && error.message.startsWith('NOSCRIPT')) return redis.eval(SCRIPT, ...args);
+    if (String(error).includes('NOSCRIPT')) return redis.eval(SCRIPT, ...args);
     throw error;
   });
   if (!Array.isArray(answer)) throw new Error('Redis gave an answer of an unknown shape');

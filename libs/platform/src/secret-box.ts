@@ -135,7 +135,7 @@ async function readKey(file: string): Promise<Buffer | undefined> {
 
 function ignoreIf(code: string): (error: unknown) => undefined {
   return (error) => {
-    if (error instanceof Error && 'code' in error && error.code === code) return undefined;
+    if ((error as NodeJS.ErrnoException).code === code) return undefined;
     throw error;
   };
 }

@@ -72,7 +72,7 @@ export class ZstdFrames {
     this.partsBytes = this.pending.length;
   }
 
-  async end(): Promise<void> {
+  end(): void {
     if (this.partsBytes > 0 || this.frame !== undefined || this.skipping > 0) throw new ZstdFault();
   }
 
@@ -159,7 +159,9 @@ export class ZstdFrames {
     if (this.work > MAX_WORK) throw new ZstdFault('made of too many small blocks');
     const started = performance.now();
     try {
-      withDeadline(() => decoder.push(input, last));
+      withDeadline(() => {
+        decoder.push(input, last);
+      });
     } catch (error) {
       throw error === this.refusal ? error : new ZstdFault();
     }

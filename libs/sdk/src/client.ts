@@ -96,18 +96,19 @@ export class ErrataClient {
    * @returns true where everything captured before is settled, be it accepted, rejected or dropped;
    *   false where the wait ended first
    */
-  async flush(timeoutMs?: number, options?: { signal?: AbortSignal }): Promise<boolean> {
-    const wait = new AbortController();
-    const end = () => wait.abort();
-    // The application waits for this, so the process must live to see it end.
-    const cancel = later(numberOption(timeoutMs, FLUSH_TIMEOUT, 0), end, true);
-    const forgetSignal = onAbort(options?.signal, end);
-    const ended = new Promise<false>((resolve) => onAbort(wait.signal, () => resolve(false)));
-    const all = Promise.all(this.#reading.keys()).then(() => this.#sender.flush(wait.signal));
-    const settled = await Promise.race([all, ended]);
-    cancel();
-    forgetSignal();
-    return settled;
+  flush(timeoutMs?: number, options?: { signal?: AbortSignal }): Promise<boolean> {
+    return new Promise((resolve) => {
+      const undo: (() => void)[] = [];
+      const finish = (settled: boolean) => {
+        for (const one of undo) one();
+        resolve(settled);
+      };
+      const giveUp = () => finish(false);
+      // The application waits for this, so the process must live to see it end.
+      undo.push(later(numberOption(timeoutMs, FLUSH_TIMEOUT, 0), giveUp, true));
+      undo.push(onAbort(options?.signal, giveUp));
+      void Promise.all(this.#reading.keys()).then(() => undo.push(this.#sender.flush(() => finish(true))));
+    });
   }
 
   /**
@@ -175,7 +176,7 @@ export class ErrataClient {
         reason = this.#sender.stopped.aborted ? this.#refusing : this.#sender.offer(json);
       }
     } catch (error) {
-      this.#log(`an event could not be built: ${textOf(error, 'message')}`);
+      this.#log(`capture failed: ${textOf(error, 'message')}`);
     }
     if (reason) this.#lose(reason);
     return id;

@@ -70,6 +70,7 @@ describe('routeOf', () => {
     ['/b/5f2b6c1de3a94f0001c0ffee', '/b/:id'],
     ['/c/cus_NffrFeUfNV2Hib7pQ1', '/c/:id'],
     ['/v2/documentation-pages-of-the-project', '/v2/documentation-pages-of-the-project'],
+    [`/${'long-'.repeat(100)}`, `/${'long-'.repeat(100)}`.slice(0, 200)],
     ['', undefined],
     [undefined, undefined],
   ])('turns %p into %p', (url, route) => {

@@ -1,5 +1,5 @@
 import { pickHeaders } from './headers.js';
-import { member } from './json.js';
+import { cut, member } from './json.js';
 
 export interface HttpPart {
   method?: string;
@@ -116,7 +116,8 @@ export function fromResponse(
   url?: unknown,
 ): EventInput {
   const headers = pickHeaders(allHeaders);
-  const number = typeof status === 'number' ? status : undefined;
+  // Anything else called status, as 0 of an opaque response, would have the whole event refused.
+  const number = Number(status) >= 100 && Number(status) < 600 ? Number(status) : undefined;
   return {
     request_id: textOf(headers, 'x-request-id', 'request-id'),
     http: merge<HttpPart>({
@@ -128,6 +129,9 @@ export function fromResponse(
   };
 }
 
+/** Longest code and route that the server takes, in UTF-16 units. */
+export const LONGEST_NAME = 200;
+
 const ID_LIKE = /^(\d+|(?=.*\d)[\w-]{16,})$/;
 
 /**
@@ -136,11 +140,9 @@ const ID_LIKE = /^(\d+|(?=.*\d)[\w-]{16,})$/;
  */
 export function routeOf(url: unknown): string | undefined {
   if (typeof url !== 'string' || url === '') return undefined;
-  const path = url.replace(/^[a-z][\w+.-]*:\/\/[^/?#]*/i, '').replace(/[?#].*$/s, '');
-  return (path || '/')
-    .split('/')
-    .map((segment) => (ID_LIKE.test(segment) ? ':id' : segment))
-    .join('/');
+  const path = url.replace(/^\w+:\/\/[^/?#]*/, '').replace(/[?#].*$/s, '');
+  const segments = (path || '/').split('/').map((segment) => (ID_LIKE.test(segment) ? ':id' : segment));
+  return cut(segments.join('/'), LONGEST_NAME);
 }
 
 /** The first of the properties that holds text or a number, as text. */

@@ -2,7 +2,7 @@ import { member } from './json.js';
 
 // Named one by one: cookies and credentials must not leave the application.
 const KEPT =
-  /^(retry-after|x-request-id|request-id|content-type|(x-)?ratelimit.*|stripe-should-retry|x-amzn-errortype)$/;
+  /^(retry-after|content-type|(x-)?(request-id|ratelimit.*)|stripe-should-retry|x-amzn-errortype)$/;
 
 /**
  * The headers of a response worth sending, with lower-case names, from a `Headers`, a `Map` or a
@@ -12,7 +12,8 @@ export function pickHeaders(headers: unknown): Record<string, string> | undefine
   const kept: Record<string, string> = {};
   const keep = (value: unknown, name: unknown) => {
     const lower = String(name).toLowerCase();
-    if (KEPT.test(lower) && value !== undefined && value !== null) kept[lower] = String(value).slice(0, 1024);
+    if (KEPT.test(lower) && value !== undefined && value !== null)
+      kept[lower] = `${value as string}`.slice(0, 1024);
   };
   if (typeof member(headers, 'forEach') === 'function') {
     (headers as Map<unknown, unknown>).forEach(keep);

@@ -34,10 +34,12 @@ function plain(value: unknown, parents: readonly unknown[], budget: Budget): unk
   if (parents.includes(value) || parents.length >= DEPTH) return '[Truncated]';
   const inside = [...parents, value];
   const json = member(value, 'toJSON');
-  if (typeof json === 'function') {
-    const made = attempt(() => json.call(value) as unknown);
-    return plain(made, inside, budget);
-  }
+  if (typeof json !== 'function') return entries(value, inside, budget);
+  const made = attempt(() => json.call(value) as unknown);
+  return plain(made, inside, budget);
+}
+
+function entries(value: object, inside: readonly unknown[], budget: Budget): Record<string, unknown> {
   const out: Record<string, unknown> = Array.isArray(value) ? ([] as object as typeof out) : {};
   // An Error keeps the two that matter where enumeration does not look.
   const keys = value instanceof Error ? ['name', 'message', ...Object.keys(value)] : Object.keys(value);

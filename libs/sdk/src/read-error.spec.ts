@@ -105,6 +105,14 @@ describe('readError', () => {
     expect(response.bodyUsed).toBe(false);
   });
 
+  it('leaves out what the server would refuse the event for', () => {
+    expect(readError(thrown('x', { status: 5, code: 'c'.repeat(300) }))).toMatchObject({
+      http: undefined,
+      error: { code: 'c'.repeat(200) },
+    });
+    expect(readError(thrown('x', { response: Response.error() })).response).toBeUndefined();
+  });
+
   it('survives properties that throw', () => {
     const error = new Error('odd');
     Object.defineProperty(error, 'response', { get: () => JSON.parse('{') as unknown });

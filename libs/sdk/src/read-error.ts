@@ -1,7 +1,6 @@
 import type { ErrorPart, EventInput, HttpPart } from './event.js';
-import { fromResponse, merge, textOf } from './event.js';
-import { pickHeaders } from './headers.js';
-import { member, toJson } from './json.js';
+import { LONGEST_NAME, fromResponse, merge, textOf } from './event.js';
+import { cut, member, toJson } from './json.js';
 
 // Codes of an HTTP client or the system: they say how the call failed, not what the API answered.
 const CLIENT_CODE = /^(ERR_|E[A-Z]+$)/;
@@ -15,7 +14,7 @@ export function readError(error: unknown): EventInput {
   if (typeof error !== 'object' || error === null) return { error: { message: String(error) } };
   const found = readCarried(error);
   const request = member(error, 'config') ?? member(error, 'request');
-  const code = textOf(error, 'code') ?? textOf(member(error, 'cause'), 'code');
+  const code = textOf(error, 'code') ?? textOf(member(error, 'cause'), 'code') ?? '';
   const answered = found.response?.body !== undefined;
   return {
     request_id: textOf(error, 'requestId', 'request_id', 'requestID') ?? found.request_id,
@@ -24,7 +23,7 @@ export function readError(error: unknown): EventInput {
       retry_after: textOf(error, 'retryAfter', 'retry_after'),
     }),
     error: merge<ErrorPart>({
-      code: answered && CLIENT_CODE.test(code ?? '') ? undefined : code,
+      code: answered && CLIENT_CODE.test(code) ? undefined : cut(code, LONGEST_NAME) || undefined,
       message: textOf(error, 'message') ?? (error instanceof Error ? undefined : toJson(error)),
       type: textOf(error, 'name'),
       stack: textOf(error, 'stack'),

@@ -2,7 +2,7 @@ import { retryDelay } from './backoff.js';
 import { EventBuffer } from './buffer.js';
 import { encode } from './encode.js';
 import type { Drop, DropReason } from './options.js';
-import { later, onAbort, sleep } from './sleep.js';
+import { later, sleep } from './sleep.js';
 import type { SendResult, Transport } from './transport.js';
 
 /**
@@ -29,8 +29,8 @@ export class Sender {
   readonly #options: SenderOptions;
   readonly #buffer: EventBuffer;
   readonly #stop = new AbortController();
-  /** Called at the next change. */
-  readonly #waiting: (() => void)[] = [];
+  /** Called at every change. */
+  readonly #waiting = new Set<() => void>();
   /** Sizes of the batches next in line after a split, the first one last. */
   #sizes: number[] = [];
   #running = false;
@@ -62,18 +62,18 @@ export class Sender {
   }
 
   /**
-   * Sends what is buffered now without delay, though never before a time the server asked for.
-   * @returns true once all of it is settled, false where the signal came first
+   * Sends what is buffered now without delay, though never before a time the server asked for, and
+   * calls back once all of it is settled; returns the canceller of the call.
    */
-  async flush(signal: AbortSignal): Promise<boolean> {
-    const target = this.#buffer.pushed;
-    this.#flushUpTo = target;
+  flush(done: () => void): () => void {
+    const target = (this.#flushUpTo = this.#buffer.pushed);
+    const check = () => {
+      if (this.#buffer.settled >= target && this.#waiting.delete(check)) done();
+    };
+    this.#waiting.add(check);
     this.#wake();
-    const ended = new Promise<void>((resolve) => onAbort(signal, resolve));
-    while (this.#buffer.settled < target && !signal.aborted) {
-      await Promise.race([ended, new Promise<void>((resolve) => this.#waiting.push(resolve))]);
-    }
-    return this.#buffer.settled >= target;
+    check();
+    return () => this.#waiting.delete(check);
   }
 
   /** Ends everything at once; what is left is dropped under the reason. */
@@ -145,6 +145,6 @@ export class Sender {
   #drop(size: number, reason: Drop['reason'], detail?: string, count = size): void {
     this.#buffer.remove(size);
     if (count > 0) this.#options.onDrop(reason, count, detail);
-    for (const changed of this.#waiting.splice(0)) changed();
+    for (const check of this.#waiting) check();
   }
 }

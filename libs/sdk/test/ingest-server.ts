@@ -82,11 +82,11 @@ export class IngestServer {
   }
 }
 
-/** Waits until the condition holds; fails after five seconds. */
+/** Waits until the condition holds; fails after fifteen seconds. */
 export async function until(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 5_000;
+  const deadline = performance.now() + 15_000;
   while (!condition()) {
-    if (performance.now() > deadline) throw new Error('the condition did not come to hold in 5 s');
+    if (performance.now() > deadline) throw new Error('the condition did not come to hold in 15 s');
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

@@ -1,3 +1,6 @@
 export * from './database.js';
 export * from './eventually.js';
 export * from './queue-backends.js';
+export * from './builders.js';
+export * from './processes.js';
+export * from './project.js';

@@ -218,7 +218,7 @@ async function redisSettings(redis: Redis): Promise<Record<string, string> | und
   const settings: Record<string, string> = {};
   try {
     for (const name of Object.keys(REDIS_SETTINGS)) {
-      const [, value] = (await redis.config('GET', name)) as string[];
+      const [, value] = await redis.config('GET', name);
       if (value !== undefined) settings[name] = value;
     }
     return settings;

@@ -91,7 +91,7 @@ async function run(source: string | undefined, flags: SendFlags, io: CommandIo):
   });
   await sender.submit({ events: [JSON.stringify(event)], positions: [1] });
   await sender.drain();
-  report(String(event.event_id), deliveries, flags.json === true, io);
+  report(event.event_id, deliveries, flags.json === true, io);
 }
 
 async function readEvent(
@@ -113,7 +113,7 @@ async function readEvent(
   return event;
 }
 
-function report(eventId: string, deliveries: Delivery[], json: boolean, io: CommandIo): void {
+function report(eventId: unknown, deliveries: Delivery[], json: boolean, io: CommandIo): void {
   const [delivery] = deliveries;
   if (!delivery) throw new Failure('the server gave no answer.');
   const { accepted, rejected, requestId } = delivery;
@@ -122,7 +122,9 @@ function report(eventId: string, deliveries: Delivery[], json: boolean, io: Comm
     io.stdout.write(`${JSON.stringify({ event_id: eventId, accepted, rejected, request_id: requestId })}\n`);
   } else {
     const verdict = first ? 'rejected' : 'accepted';
-    io.stdout.write(`event ${eventId} ${verdict}${requestId ? ` (request ${requestId})` : ''}\n`);
+    io.stdout.write(
+      `event ${typeof eventId === 'string' ? eventId : JSON.stringify(eventId)} ${verdict}${requestId ? ` (request ${requestId})` : ''}\n`,
+    );
   }
   if (!first) return;
   const field = first.field === undefined ? '' : `${first.field}: `;

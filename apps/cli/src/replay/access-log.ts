@@ -62,15 +62,25 @@ export function parseCombinedLine(text: string): AccessLogLine | undefined {
   const time = parseLogTime(timeText);
   const status = Number(statusText);
   if (time === undefined || status < 100 || status > 599) return undefined;
-  const [, method, target] = REQUEST.exec(request) ?? [];
-  const [, referer = '-', userAgent = '-'] = TAIL.exec(text.slice(matched.length)) ?? [];
   return {
     clientIp,
     time,
     status,
-    ...(method !== undefined && { method }),
-    ...(target !== undefined && { route: bounded(pathOf(unescaped(target)), ROUTE_LENGTH) }),
+    ...readRequest(request),
     ...(bytesText !== '-' && { bytes: Number(bytesText) }),
+    ...readTail(text.slice(matched.length)),
+  };
+}
+
+function readRequest(request: string): Pick<AccessLogLine, 'method' | 'route'> {
+  const [, method, target] = REQUEST.exec(request) ?? [];
+  if (method === undefined || target === undefined) return {};
+  return { method, route: bounded(pathOf(unescaped(target)), ROUTE_LENGTH) };
+}
+
+function readTail(tail: string): Pick<AccessLogLine, 'referer' | 'userAgent'> {
+  const [, referer = '-', userAgent = '-'] = TAIL.exec(tail) ?? [];
+  return {
     ...(isGiven(referer) && { referer: bounded(withoutQuery(unescaped(referer)), TEXT_LENGTH) }),
     ...(isGiven(userAgent) && { userAgent: bounded(unescaped(userAgent), TEXT_LENGTH) }),
   };

@@ -57,10 +57,10 @@ describe('openSource', () => {
     const copies = async () => (await readdir(tmpdir())).filter((name) => name.startsWith('errata-replay-'));
     const before = await copies();
     const source = await openSource('-', { stdin: Readable.from([Buffer.from('a\nb\n')]), repeatable: true });
+    expect(await copies()).toEqual(before);
     expect(await texts(source)).toEqual(['a', 'b']);
     expect(await texts(source)).toEqual(['a', 'b']);
     await source.close();
-    expect(await copies()).toEqual(before);
   });
 
   it('says what is wrong with a file', async () => {

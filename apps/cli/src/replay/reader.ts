@@ -67,7 +67,7 @@ async function spool(name: string, stream: NodeJS.ReadableStream): Promise<Sourc
   // refuses that, it is removed at the end.
   const remove = (): Promise<void> => rm(dir, { recursive: true, force: true }).catch(() => undefined);
   await remove();
-  await writeFile(handle, stream as unknown as AsyncIterable<Buffer>);
+  await writeFile(handle, stream);
   const { size } = await handle.stat();
   const source = fromHandle(name, handle, size);
   return { ...source, close: () => source.close().finally(remove) };
@@ -77,7 +77,7 @@ function passOver(name: string, start: () => AsyncIterable<Buffer>): Pick<Source
   let bytes = 0;
   async function* counted(): AsyncGenerator<Buffer> {
     for await (const chunk of start()) {
-      const buffer = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk as Uint8Array | string);
+      const buffer = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk);
       bytes += buffer.length;
       yield buffer;
     }

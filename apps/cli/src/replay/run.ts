@@ -142,7 +142,7 @@ function createOutlet(options: ReplayOptions, tally: Tally, progress: Progress, 
     },
     finish: async () => {
       await flush();
-      
+      await sender.drain();
     },
   };
 }

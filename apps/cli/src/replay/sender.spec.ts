@@ -200,6 +200,20 @@ describe('Sender', () => {
     expect(seen.length).toBeGreaterThan(1);
   });
 
+  it('stays patient with one batch as long as others get through', async () => {
+    const startedAt = Date.now();
+    answer = (request) =>
+      request.ids.includes('slow') && Date.now() - startedAt < 1_200 ? { status: 503 } : all(request);
+    const sending = sender(600);
+    await sending.submit(batchOf('slow'));
+    for (let other = 0; other < 12; other += 1) {
+      await sending.submit(batchOf(`other-${other}`));
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    await sending.drain();
+    expect(deliveries).toHaveLength(13);
+  });
+
   it('does not wait for a Retry-After beyond its patience', async () => {
     answer = () => ({ status: 429, headers: { 'retry-after': '3600' } });
     await expect(sendAll(sender(5_000), batchOf('a'))).rejects.toThrow(/asked to wait 3600 s/);

@@ -58,7 +58,7 @@ export class Sender {
   readonly #inFlight = new Set<Promise<void>>();
   readonly #stop = new AbortController();
   #progressAt = Number.NEGATIVE_INFINITY;
-  #failure: unknown;
+  #failure?: Error;
 
   constructor(options: SenderOptions) {
     this.#options = options;
@@ -73,7 +73,7 @@ export class Sender {
     this.#throwFailure();
     const task: Promise<void> = this.#deliver(batch)
       .catch((error: unknown) => {
-        this.#failure ??= error;
+        this.#failure ??= error instanceof Error ? error : new Error(String(error));
         this.#stop.abort();
       })
       .finally(() => this.#inFlight.delete(task));

@@ -17,6 +17,8 @@ export interface ChildOptions {
   /** The child keeps dying: whoever started it should give up. */
   onGivingUp: (message: string) => void;
   onRestart: (message: string) => void;
+  /** True once everything is being stopped: a signal to the whole group ends the children too. */
+  isStopping: () => boolean;
 }
 
 /** Deaths within this time that are one too many. */
@@ -37,7 +39,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
 
   const watch = () => {
     process_.once('exit', (code, signal) => {
-      if (stopping) return;
+      if (stopping || options.isStopping()) return;
       deaths.push(Date.now());
       if (deaths.filter((at) => at > Date.now() - DEATHS_WITHIN_MS).length >= MAX_DEATHS) {
         options.onGivingUp(`the ${options.name} process died ${MAX_DEATHS} times within a minute (last: ${signal ?? `exit code ${code}`})`);
@@ -49,7 +51,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   };
 
   const restart = async () => {
-    if (stopping) return;
+    if (stopping || options.isStopping()) return;
     process_ = spawn(options);
     watch();
     address = await untilReady(process_).catch(() => address);

@@ -1,4 +1,4 @@
-import { access, constants, mkdir, rm, writeFile } from 'node:fs/promises';
+import { access, constants, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,8 +17,16 @@ import { welcome } from './welcome.js';
 
 const APPS = fileURLToPath(new URL('../../../', import.meta.url));
 
-/** What is undone when the instance stops, last first. */
-type Undo = Array<() => Promise<unknown>>;
+/** One run of an instance, from start to stop. */
+interface Run {
+  env: Env;
+  progress: Progress;
+  /** What is undone when the instance stops, last first. */
+  undo: Array<() => Promise<unknown>>;
+  stopping: boolean;
+  /** Ends the run with an exit code. */
+  stop: (code: number) => void;
+}
 
 /**
  * Runs a whole Errata on one machine until it is told to stop: Postgres, worker, API.
@@ -26,47 +34,49 @@ type Undo = Array<() => Promise<unknown>>;
  */
 export async function start(): Promise<number> {
   const env = parseEnv({ WEBHOOK_ALLOW_PRIVATE: 'true', LOG_LEVEL: 'warn', ...process.env });
-  const undo: Undo = [];
-  const progress = createProgress(process.stderr);
-  let stop: (code: number) => void = () => undefined;
-  const stopped = new Promise<number>((resolve) => (stop = resolve));
-  listenForSignals(stop);
+  const run: Run = { env, progress: createProgress(process.stderr), undo: [], stopping: false, stop: () => undefined };
+  const stopped = new Promise<number>((resolve) => {
+    run.stop = (code) => {
+      run.stopping = true;
+      resolve(code);
+    };
+  });
+  listenForSignals(run);
   try {
-    await bringUp(env, undo, progress, stop);
+    await bringUp(run);
   } catch (error) {
-    progress.fail();
-    await takeDown(undo);
+    run.progress.fail();
+    run.stopping = true;
+    await takeDown(run);
     throw error;
   }
   const code = await stopped;
   process.stderr.write('\nStopping …\n');
-  await takeDown(undo);
+  await takeDown(run);
   process.stderr.write('Stopped. The data is kept for the next start.\n');
   return code;
 }
 
-function listenForSignals(stop: (code: number) => void): void {
-  let asked = false;
+function listenForSignals(run: Run): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
-      if (asked && signal === 'SIGINT') process.stderr.write('Already stopping; one moment.\n');
-      asked = true;
-      stop(0);
+      if (run.stopping && signal === 'SIGINT') process.stderr.write('Already stopping; one moment.\n');
+      run.stop(0);
     });
   }
 }
 
-async function bringUp(env: Env, undo: Undo, progress: Progress, stop: (code: number) => void): Promise<void> {
+async function bringUp(run: Run): Promise<void> {
+  const { env, undo, progress } = run;
   const home = env.ERRATA_HOME;
   await requireWritable(home);
-  const unlock = await lockInstance(home);
-  undo.push(unlock);
+  undo.push(await lockInstance(home));
   await requireFreePort(env);
-  const databaseUrl = await database(env, undo, progress, stop);
+  const databaseUrl = await database(run);
   progress.step('Bringing the database up to date');
   await prepareDatabase(databaseUrl, env.QUEUE_PREFIX, Date.now());
   const credentials = await firstCredentials(databaseUrl, home);
-  const api = await processes(env, databaseUrl, undo, progress, stop);
+  const api = await processes(run, databaseUrl);
   progress.done();
   const url = env.PUBLIC_URL ?? api.address;
   const ready = { url, dsn: dsnOf(url, credentials.ingestKey, credentials.projectId), ...readyFields(credentials) };
@@ -81,12 +91,11 @@ function readyFields({ projectId, ingestKey, apiToken }: Credentials) {
 
 // Written whole or not at all: whoever waits for the file may read it the moment it appears.
 async function writeReady(file: string, ready: object): Promise<void> {
-  const { rename } = await import('node:fs/promises');
   await writeFile(`${file}.tmp`, `${JSON.stringify(ready, null, 2)}\n`, { mode: 0o600 });
   await rename(`${file}.tmp`, file);
 }
 
-async function database(env: Env, undo: Undo, progress: Progress, stop: (code: number) => void): Promise<string> {
+async function database({ env, undo, progress, stop }: Run): Promise<string> {
   if (env.DATABASE_URL !== undefined) return env.DATABASE_URL;
   progress.step('Starting Postgres');
   const lines: string[] = [];
@@ -109,35 +118,39 @@ async function firstCredentials(databaseUrl: string, home: string): Promise<Cred
   return bootstrap(storage, home, Date.now()).finally(() => storage.close());
 }
 
-async function processes(env: Env, databaseUrl: string, undo: Undo, progress: Progress, stop: (code: number) => void): Promise<Child> {
+async function processes(run: Run, databaseUrl: string): Promise<Child> {
+  const { env, undo, progress } = run;
   const workerPort = env.WORKER_PORT === 0 ? await freePort() : env.WORKER_PORT;
+  // Fixed from here on: the worker puts it into links, and a restarted API is found where it was.
+  const apiPort = env.PORT === 0 ? await freePort() : env.PORT;
   const childEnv: NodeJS.ProcessEnv = {
     ...process.env,
     ERRATA_HOME: env.ERRATA_HOME,
     DATABASE_URL: databaseUrl,
     LOG_LEVEL: env.LOG_LEVEL,
     WEBHOOK_ALLOW_PRIVATE: String(env.WEBHOOK_ALLOW_PRIVATE),
+    PORT: String(apiPort),
     WORKER_PORT: String(workerPort),
     WORKER_URLS: `http://127.0.0.1:${workerPort}`,
   };
-  const child = async (name: string, more: NodeJS.ProcessEnv) => {
+  const child = async (name: string) => {
     progress.step(`Starting the ${name}`);
     const started = await startChild({
       name,
       file: path.join(APPS, name, 'dist', 'main.js'),
-      env: { ...childEnv, ...more },
+      env: childEnv,
       onRestart: (message) => process.stderr.write(`errata: ${message}\n`),
       onGivingUp: (message) => {
         process.stderr.write(`errata: ${message}\n`);
-        stop(1);
+        run.stop(1);
       },
+      isStopping: () => run.stopping,
     });
     undo.push(() => started.stop());
     return started;
   };
-  await child('worker', {});
-  // The port is fixed from the first start on, so that a restarted API is found where it was.
-  return child('api', { PORT: String(env.PORT === 0 ? await freePort() : env.PORT) });
+  await child('worker');
+  return child('api');
 }
 
 async function requireWritable(home: string): Promise<void> {
@@ -170,7 +183,7 @@ async function requireFreePort(env: Env): Promise<void> {
 }
 
 // In the reverse of the order in which things came up: no new events, then the worker, then Postgres.
-async function takeDown(undo: Undo): Promise<void> {
+async function takeDown({ undo }: Run): Promise<void> {
   for (const step of undo.reverse()) {
     await step().catch((error: unknown) => process.stderr.write(`errata: while stopping: ${String(error)}\n`));
   }

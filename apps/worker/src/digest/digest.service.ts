@@ -84,7 +84,9 @@ export class DigestService {
       }
     };
     const bad = await findBadRows(plan.rows, tryRows);
-    const letters = bad.map(({ row, error }) => deadLetter(plan.batchId, 'commit', sqlState(error) ?? 'DATA', fullMessage(error), original(part, row)));
+    // A replay that fails again is still the dead letter that it came from.
+    const fresh = bad.filter(({ row }) => row.replayOf === undefined);
+    const letters = fresh.map(({ row, error }) => deadLetter(plan.batchId, 'commit', sqlState(error) ?? 'DATA', fullMessage(error), original(part, row)));
     this.logger.warn({ projectId: plan.projectId, batchId: plan.batchId, events: bad.length }, 'events set aside');
     const badRows = new Set(bad.map(({ row }) => row));
     return commitDigest(this.storage, {

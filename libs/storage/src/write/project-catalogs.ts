@@ -55,18 +55,16 @@ export function listProjectCatalogs(db: Raw, projectId: number): Promise<ListedA
 const ATTACHED = `FROM project_catalog p
   JOIN catalog c ON c.id = p.catalog_id
   JOIN LATERAL (
-    SELECT version FROM catalog_version v
-    WHERE v.catalog_id = c.id AND (p.pinned_version IS NULL OR v.version = p.pinned_version)
-    ORDER BY version DESC LIMIT 1
+    SELECT n.version, n.document FROM catalog_version n
+    WHERE n.catalog_id = c.id AND (p.pinned_version IS NULL OR n.version = p.pinned_version)
+    ORDER BY n.version DESC LIMIT 1
   ) v ON true
   WHERE p.project_id = $1::int`;
 
 /** What the digest classifies with: the documents of a project's catalogs, in order. */
 export async function loadProjectCatalogs(db: Raw, projectId: number): Promise<AttachedCatalog[]> {
   return db.$queryRawUnsafe<Array<{ catalog: Catalog; codesOnly: boolean }>>(
-    `SELECT d.document AS catalog, p.codes_only AS "codesOnly"
-     ${ATTACHED.replace('WHERE', 'JOIN catalog_version d ON d.catalog_id = c.id AND d.version = v.version WHERE')}
-     ORDER BY p.position`,
+    `SELECT v.document AS catalog, p.codes_only AS "codesOnly" ${ATTACHED} ORDER BY p.position`,
     projectId,
   );
 }
