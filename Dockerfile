@@ -17,7 +17,6 @@ COPY --from=build /app/libs ./libs
 COPY --from=build /app/apps ./apps
 COPY --from=build /app/catalogs ./catalogs
 COPY --from=build /app/prisma ./prisma
-COPY --from=build /app/docs ./docs
 # The files belong to root, so that the processes cannot change them.
 USER node
 EXPOSE 3400 3401

@@ -23,6 +23,7 @@ import {
 import type { Clock, Env, Logger, RateLimiter } from '@errata/platform';
 import { openStorage } from '@errata/storage';
 import type { Storage } from '@errata/storage';
+import type { FastifyReply } from 'fastify';
 import { Redis } from 'ioredis';
 import { AdminModule } from './admin/admin.module.js';
 import { AlertsAdminModule } from './admin/alerts-admin.module.js';
@@ -170,9 +171,29 @@ async function createNest(env: Env, deps: AppDeps): Promise<NestFastifyApplicati
       'referrer-policy': 'no-referrer',
       'cache-control': 'no-store',
     });
+    if (isBrowserRoute(request.url)) return allowBrowsers(request.method, reply);
   });
   await nest.init();
   return nest;
+}
+
+const isBrowserRoute = (url: string) => url === '/v1/events' || url.startsWith('/v1/events?');
+
+// Ingest keys are public and no cookie is ever read here, so any page may send events.
+function allowBrowsers(method: string, reply: FastifyReply): FastifyReply | undefined {
+  void reply.headers({
+    'access-control-allow-origin': '*',
+    'access-control-expose-headers': 'Retry-After, Date, X-Request-Id, RateLimit, RateLimit-Policy',
+  });
+  if (method !== 'OPTIONS') return undefined;
+  return reply
+    .headers({
+      'access-control-allow-methods': 'POST',
+      'access-control-allow-headers': 'Authorization, Content-Type, Content-Encoding, X-Errata-Key, X-Request-Id',
+      'access-control-max-age': '86400',
+    })
+    .status(204)
+    .send();
 }
 
 // An id from outside is kept where it is short and harmless in a log line.

@@ -3,8 +3,11 @@ import { INCIDENT_STATES } from '@errata/core';
 import { routes } from './openapi-routes.js';
 
 const incidentParams = z.object({
-  state: z.enum(INCIDENT_STATES).optional(),
-  limit: z.int().min(1).max(1_000).default(100),
+  state: z
+    .string()
+    .optional()
+    .describe(`States, separated by commas, of: open, ${INCIDENT_STATES.join(', ')}. Default: all.`),
+  limit: z.int().min(1).max(200).default(50),
   cursor: z.string().optional(),
 });
 
@@ -60,7 +63,7 @@ export const alertRoutes = routes('Alerts', '/api/v1/projects/{projectId}')
     errors: ['CHANNEL_NOT_FOUND'],
   })
   .add(['post', '/channels/{channelId}/test'], 'alerts:write', ['testChannel', 'Send a test message'], {
-    answer: 'ChannelTest',
+    answer: 'Notification',
     errors: ['CHANNEL_NOT_FOUND', 'CHANNEL_ADDRESS_REFUSED'],
   })
   .add(['get', '/incidents'], 'alerts:read', ['listIncidents', 'Incidents, newest first'], {

@@ -93,7 +93,7 @@ export const OUTPUTS = {
   AlertRules: listOf(alerts.ruleView),
   Channel: alerts.channelView,
   Channels: listOf(alerts.channelView),
-  ChannelTest: z.object({ delivered: z.boolean() }),
+  Notification: alerts.deliveryView,
   Incidents: z.object({ data: z.array(alerts.incidentView), next_cursor: z.string().nullable() }),
   Incident: incidentDetail,
   Notifications: listOf(alerts.deliveryView),

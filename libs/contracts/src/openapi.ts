@@ -4,6 +4,7 @@ import { alertRoutes } from './openapi-alert-routes.js';
 import { INPUTS, OUTPUTS, adminRoutes, healthRoutes, ingestRoutes, queryRoutes } from './openapi-routes.js';
 import type { ApiRoute } from './openapi-routes.js';
 
+export { OUTPUTS } from './openapi-routes.js';
 export type { ApiRoute } from './openapi-routes.js';
 
 /** Every public operation, in the order of the document. */

@@ -7,7 +7,6 @@ export * from './digest.js';
 export * from './envelope/index.js';
 export * from './evaluate-rule.js';
 export * from './event.js';
-export * from './gcra.js';
 export * from './json-guard.js';
 export * from './scrub.js';
 export * from './time.js';

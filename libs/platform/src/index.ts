@@ -13,3 +13,4 @@ export * from './rate-limiter.js';
 export * from './secret-box.js';
 export * from './standard-webhooks.js';
 export * from './ssrf.js';
+export * from './gcra.js';

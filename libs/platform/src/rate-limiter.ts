@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { gcra } from '@errata/core';
-import type { GcraResult, RateLimit } from '@errata/core';
+import { gcra } from './gcra.js';
+import type { GcraResult, RateLimit } from './gcra.js';
 import type { Redis } from 'ioredis';
 import type { Clock } from './clock.js';
 

@@ -37,9 +37,11 @@ export async function readBody(stream: Readable, request: AuthorizedRequest, max
       maxCompressed: maxBytes,
       maxDecompressed: maxBytes,
       maxRatio: MAX_RATIO,
+      // The client still gets to read why; the connection is closed after the answer.
+      onRefusal: 'pause',
     });
   } catch (error) {
-    if (error instanceof DecodeError) throw new ApiError(error.code, error.message);
+    if (error instanceof DecodeError) throw new ApiError(error.code, error.message, { headers: { connection: 'close' } });
     throw error;
   }
 }

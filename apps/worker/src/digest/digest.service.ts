@@ -110,7 +110,7 @@ export class DigestService {
     if (result.inserted > 0) this.metrics.events.inc({ outcome: 'accepted', reason: '' }, result.inserted);
     if (result.duplicates > 0) this.metrics.events.inc({ outcome: 'duplicate', reason: '' }, result.duplicates);
     for (const letter of plan.deadLetters) this.metrics.events.inc({ outcome: 'failed', reason: letter.reasonCode });
-    for (const row of plan.rows) this.metrics.countCode(row.code, row.classification.retryability, 1);
+    for (const { code, retryability, count } of result.codes) this.metrics.countCode(code, retryability, count);
   }
 }
 

@@ -106,9 +106,11 @@ describe('alerting', () => {
     await deliver();
     expect(receiver.received).toHaveLength(1);
 
-    clock.advance(5 * MINUTE);
+    clock.advance(5 * MINUTE - SECOND);
     expect(await evaluate()).toMatchObject({ resolved: 0 });
-    clock.advance(5 * MINUTE);
+    clock.advance(5 * MINUTE - SECOND);
+    expect(await evaluate()).toMatchObject({ resolved: 0 });
+    clock.advance(SECOND);
     expect(await evaluate()).toEqual({ fired: 0, resolved: 1, messages: 1 });
     await deliver();
     expect(receiver.types()).toEqual(['incident.firing', 'incident.resolved']);
@@ -136,6 +138,7 @@ describe('alerting', () => {
     await evaluate();
     clock.advance(10 * SECOND);
     await evaluate();
+    await deliver();
     await occur(storage, project, { at: clock.now() });
     await evaluate();
     await deliver();

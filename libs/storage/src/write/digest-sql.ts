@@ -118,7 +118,8 @@ counted AS (
   DO UPDATE SET count = outcome_minute.count + excluded.count
 )
 SELECT EXISTS (SELECT 1 FROM gate) AS first, (SELECT count(*) FROM input) AS offered,
-  (SELECT count(*) FROM stored) AS inserted`;
+  (SELECT count(*) FROM stored) AS inserted,
+  (SELECT json_agg(s) FROM (SELECT code_id AS c, class_id AS k, count(*) AS n FROM stored GROUP BY 1, 2) AS s) AS codes`;
 
 const STATEMENT = statement(`SELECT $1::int, date_trunc('minute', occurred_at), code_id, tenant_id, environment_id,
     service_id, class_id, status, count(*), max(occurred_at)

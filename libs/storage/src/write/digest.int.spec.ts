@@ -62,7 +62,11 @@ describe('commitDigest', () => {
   it('stores events, rollups and outcomes together', async () => {
     const events = [anEvent(), anEvent(), anEvent({ tenant: 'globex', error: { code: 'RATE_LIMIT_EXCEEDED' } })];
     const result = await commitDigest(storage, planOf(events, { rejected: [{ outcome: 'invalid', reason: 'MALFORMED_JSON', count: 2 }] }));
-    expect(result).toEqual({ first: true, inserted: 3, duplicates: 0 });
+    expect(result).toMatchObject({ first: true, inserted: 3, duplicates: 0 });
+    expect(result.codes.sort((a, b) => b.count - a.count)).toEqual([
+      { code: 'TENANT_ACCESS_DENIED', retryability: 'permanent', count: 2 },
+      { code: 'RATE_LIMIT_EXCEEDED', retryability: 'permanent', count: 1 },
+    ]);
     expect(await mismatches()).toEqual([]);
     expect(await outcomes()).toEqual({ 'accepted:': 3, 'invalid:MALFORMED_JSON': 2 });
   });
@@ -70,14 +74,14 @@ describe('commitDigest', () => {
   it('does nothing at all for a redelivered batch', async () => {
     const plan = planOf([anEvent(), anEvent()], { rejected: [{ outcome: 'invalid', reason: 'X', count: 1 }] });
     await commitDigest(storage, plan);
-    expect(await commitDigest(storage, plan)).toEqual({ first: false, inserted: 0, duplicates: 0 });
+    expect(await commitDigest(storage, plan)).toEqual({ first: false, inserted: 0, duplicates: 0, codes: [] });
     expect(await outcomes()).toEqual({ 'accepted:': 2, 'invalid:X': 1 });
   });
 
   it('counts a resent event in another batch as a duplicate and nowhere else', async () => {
     const event = anEvent();
     await commitDigest(storage, planOf([event]));
-    expect(await commitDigest(storage, planOf([event, anEvent()]))).toEqual({ first: true, inserted: 1, duplicates: 1 });
+    expect(await commitDigest(storage, planOf([event, anEvent()]))).toMatchObject({ first: true, inserted: 1, duplicates: 1, codes: [{ count: 1 }] });
     expect(await mismatches()).toEqual([]);
     expect(await outcomes()).toEqual({ 'accepted:': 2, 'duplicate:': 1 });
   });

@@ -32,6 +32,8 @@ export interface CommitResult {
   first: boolean;
   inserted: number;
   duplicates: number;
+  /** What was really inserted, by code and retryability. */
+  codes: Array<{ code: string; retryability: string; count: number }>;
 }
 
 /** Days already seen to exist, per database client. */
@@ -49,9 +51,18 @@ export async function commitDigest(
   options: { dryRun?: boolean } = {},
 ): Promise<CommitResult> {
   await ensurePartitions(storage.db, plan);
-  const statement = commitStatement(plan, await resolveIds(storage, plan));
-  if (options.dryRun !== true) return run(storage.db, statement);
-  return rolledBack(storage.db, statement);
+  const ids = await resolveIds(storage, plan);
+  const statement = commitStatement(plan, ids);
+  const answer = options.dryRun === true ? await rolledBack(storage.db, statement) : await run(storage.db, statement);
+  return {
+    first: answer.first,
+    inserted: Number(answer.inserted),
+    duplicates: Number(answer.offered - answer.inserted),
+    codes: (answer.codes ?? []).map(({ c, k, n }) => {
+      const row = plan.rows[ids.findIndex((id) => id.code === c && id.classId === k)]!;
+      return { code: row.code, retryability: row.classification.retryability, count: n };
+    }),
+  };
 }
 
 /** Ids of one row, in the order of `DigestRow`s. */
@@ -119,19 +130,22 @@ export function forgetPartitions(db: PrismaClient): void {
 
 type Runner = Pick<PrismaClient, '$queryRawUnsafe'>;
 
-async function run(db: Runner, statement: { text: string; values: unknown[] }): Promise<CommitResult> {
-  const rows = await db.$queryRawUnsafe<Array<{ first: boolean; offered: bigint; inserted: bigint }>>(
-    statement.text,
-    ...statement.values,
-  );
-  const { first, offered, inserted } = rows[0]!;
-  return { first, inserted: Number(inserted), duplicates: Number(offered - inserted) };
+interface Answer {
+  first: boolean;
+  offered: bigint;
+  inserted: bigint;
+  codes: Array<{ c: number; k: number; n: number }> | null;
+}
+
+async function run(db: Runner, statement: { text: string; values: unknown[] }): Promise<Answer> {
+  const rows = await db.$queryRawUnsafe<Answer[]>(statement.text, ...statement.values);
+  return rows[0]!;
 }
 
 class RolledBack extends Error {}
 
-async function rolledBack(db: PrismaClient, statement: { text: string; values: unknown[] }) {
-  let result: CommitResult | undefined;
+async function rolledBack(db: PrismaClient, statement: { text: string; values: unknown[] }): Promise<Answer> {
+  let result: Answer | undefined;
   await db
     .$transaction(
       async (tx) => {

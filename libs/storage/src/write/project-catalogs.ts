@@ -13,8 +13,8 @@ export interface CatalogAttachment {
 
 /** What a new project is given, in order, as far as it is there. */
 export const DEFAULT_CATALOGS: readonly CatalogAttachment[] = [
-  { slug: 'aether365', codesOnly: false, pinnedVersion: null },
-  { slug: 'developer-documentation', codesOnly: false, pinnedVersion: null },
+  { slug: 'aether365', codesOnly: true, pinnedVersion: null },
+  { slug: 'developer-documentation', codesOnly: true, pinnedVersion: null },
   { slug: 'aether', codesOnly: true, pinnedVersion: null },
   { slug: 'errata', codesOnly: true, pinnedVersion: null },
   { slug: 'http', codesOnly: false, pinnedVersion: null },
