@@ -1,6 +1,15 @@
 // The one recipe for Jest 30 with the ESM-only NestJS 12: CommonJS mode, swc with legacy
 // decorators, and a transform that lets the ESM packages of node_modules through.
-const esmPackages = ['@nestjs', 'cookie', 'uid', 'iterare', '@fastify', 'content-disposition', 'prisma', '@prisma'];
+const esmPackages = [
+  '@nestjs',
+  'cookie',
+  'uid',
+  'iterare',
+  '@fastify',
+  'content-disposition',
+  'prisma',
+  '@prisma',
+];
 
 export const preset = {
   testEnvironment: 'node',

@@ -31,7 +31,12 @@ async function build(project) {
   await Promise.all(
     files.map(async (file) => {
       const out = path.join(dist, path.relative(src, file)).replace(/\.ts$/, '.js');
-      const { code, map } = await transformFile(file, { ...options, swcrc: false, sourceMaps: true, cwd: root });
+      const { code, map } = await transformFile(file, {
+        ...options,
+        swcrc: false,
+        sourceMaps: true,
+        cwd: root,
+      });
       await mkdir(path.dirname(out), { recursive: true });
       await writeFile(out, `${code}\n//# sourceMappingURL=${path.basename(out)}.map\n`);
       await writeFile(`${out}.map`, map);

@@ -49,14 +49,33 @@ function fail(message) {
 
 async function prepare() {
   requireNode();
-  await step('dependencies', 'Installing dependencies', () => [hashFile('package-lock.json'), existsSync(bin('nx'))], () =>
-    run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { shell: process.platform === 'win32' }),
+  await step(
+    'dependencies',
+    'Installing dependencies',
+    () => [hashFile('package-lock.json'), existsSync(bin('nx'))],
+    () =>
+      run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+        shell: process.platform === 'win32',
+      }),
   );
-  await step('client', 'Generating the database client', () => [hashFile('prisma/schema.prisma'), hashFile('prisma.config.ts'), existsSync(path.join(root, 'libs/storage/src/generated'))], () =>
-    run(process.execPath, [path.join(root, 'node_modules/prisma/build/index.js'), 'generate'], { quiet: true }),
+  await step(
+    'client',
+    'Generating the database client',
+    () => [
+      hashFile('prisma/schema.prisma'),
+      hashFile('prisma.config.ts'),
+      existsSync(path.join(root, 'libs/storage/src/generated')),
+    ],
+    () =>
+      run(process.execPath, [path.join(root, 'node_modules/prisma/build/index.js'), 'generate'], {
+        quiet: true,
+      }),
   );
-  await step('build', 'Building', () => [sourceState(), existsSync(path.join(root, 'apps/cli/dist/main.js'))], () =>
-    run(process.execPath, [path.join(root, 'tools/build.mjs')]),
+  await step(
+    'build',
+    'Building',
+    () => [sourceState(), existsSync(path.join(root, 'apps/cli/dist/main.js'))],
+    () => run(process.execPath, [path.join(root, 'tools/build.mjs')]),
   );
 }
 
@@ -77,7 +96,9 @@ async function step(name, label, inputs, work) {
 }
 
 function hashFile(name) {
-  return createHash('sha256').update(readFileSync(path.join(root, name))).digest('hex');
+  return createHash('sha256')
+    .update(readFileSync(path.join(root, name)))
+    .digest('hex');
 }
 
 function sourceState() {
@@ -122,10 +143,14 @@ async function test(rest) {
   for (const kind of ['unit', 'int']) {
     const file = path.join(os.tmpdir(), `errata-jest-${process.pid}-${kind}.json`);
     const jest = [path.join(root, 'node_modules/jest/bin/jest.js'), '--config', `jest.${kind}.mjs`];
-    const code = await run(process.execPath, [...jest, '--json', `--outputFile=${file}`, '--passWithNoTests', ...rest], {
-      // The suites print their own report on stderr; the JSON is for the count below.
-      env: { NODE_OPTIONS: '--disable-warning=ExperimentalWarning' },
-    });
+    const code = await run(
+      process.execPath,
+      [...jest, '--json', `--outputFile=${file}`, '--passWithNoTests', ...rest],
+      {
+        // The suites print their own report on stderr; the JSON is for the count below.
+        env: { NODE_OPTIONS: '--disable-warning=ExperimentalWarning' },
+      },
+    );
     worst = Math.max(worst, code);
     if (!existsSync(file)) continue;
     const result = JSON.parse(readFileSync(file, 'utf8'));
@@ -139,9 +164,25 @@ async function test(rest) {
 
 async function check() {
   const parts = [
-    ['format', process.execPath, [path.join(root, 'node_modules/prettier/bin/prettier.cjs'), '--check', '--log-level', 'warn', '.']],
+    [
+      'format',
+      process.execPath,
+      [path.join(root, 'node_modules/prettier/bin/prettier.cjs'), '--check', '--log-level', 'warn', '.'],
+    ],
     ['error docs', process.execPath, ['tools/gen-errors-doc.mjs', '--check']],
-    ['lint, types, unit tests', process.execPath, [path.join(root, 'node_modules/nx/dist/bin/nx.js'), 'run-many', '-t', 'lint', 'typecheck', 'test', '--outputStyle=static']],
+    [
+      'lint, types, unit tests',
+      process.execPath,
+      [
+        path.join(root, 'node_modules/nx/dist/bin/nx.js'),
+        'run-many',
+        '-t',
+        'lint',
+        'typecheck',
+        'test',
+        '--outputStyle=static',
+      ],
+    ],
   ];
   let worst = 0;
   for (const [name, command, args] of parts) {
@@ -154,5 +195,6 @@ async function check() {
 }
 
 const [name = '', ...rest] = process.argv.slice(2);
-if (!(name in commands)) fail(`unknown command ${JSON.stringify(name)}; known: ${Object.keys(commands).join(', ')}`);
+if (!(name in commands))
+  fail(`unknown command ${JSON.stringify(name)}; known: ${Object.keys(commands).join(', ')}`);
 await commands[name](rest);

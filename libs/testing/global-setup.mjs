@@ -25,7 +25,7 @@ export default async function setup() {
   const adminUrl = postgres.url;
   await query(adminUrl, 'CREATE DATABASE errata_template');
   const templateUrl = adminUrl.replace(/\/postgres$/, '/errata_template');
-  await migrate({ databaseUrl: templateUrl, after: (client) => migrateQueue(client, 'errata') });
+  await migrate({ databaseUrl: templateUrl, after: (client) => migrateQueue(client, 'errata_queue') });
   process.env.ERRATA_TEST_HOME = home;
   process.env.ERRATA_TEST_POSTGRES = adminUrl;
   globalThis.__ERRATA_TEST__ = { postgres, redis: await startRedis(home), home };
@@ -52,7 +52,22 @@ async function startRedis(home) {
   const port = await freePort();
   const child = spawn(
     'redis-server',
-    ['--port', String(port), '--bind', '127.0.0.1', '--dir', home, '--save', '', '--appendonly', 'yes', '--appendfsync', 'always', '--maxmemory-policy', 'noeviction'],
+    [
+      '--port',
+      String(port),
+      '--bind',
+      '127.0.0.1',
+      '--dir',
+      home,
+      '--save',
+      '',
+      '--appendonly',
+      'yes',
+      '--appendfsync',
+      'always',
+      '--maxmemory-policy',
+      'noeviction',
+    ],
     { stdio: 'ignore' },
   );
   process.env.ERRATA_TEST_REDIS = `redis://127.0.0.1:${port}`;

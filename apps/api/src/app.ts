@@ -89,7 +89,14 @@ class AppModule {
   static with(env: Env, deps: AppDeps): DynamicModule {
     return {
       module: AppModule,
-      imports: [DepsModule.with(env, deps), IngestModule, QueryModule, AdminModule, AlertsAdminModule, DocsModule],
+      imports: [
+        DepsModule.with(env, deps),
+        IngestModule,
+        QueryModule,
+        AdminModule,
+        AlertsAdminModule,
+        DocsModule,
+      ],
       controllers: [HealthController],
       providers: [
         { provide: APP_GUARD, useClass: AuthGuard },
@@ -142,7 +149,11 @@ export async function createApp(env: Env, secretKey: Buffer, clock: Clock = syst
 function createLimiter(env: Env, clock: Clock, logger: Logger): RateLimiter {
   const memory = createMemoryRateLimiter({ clock, maxKeys: 100_000 });
   if (env.REDIS_URL === undefined) return memory;
-  const redis = new Redis(env.REDIS_URL, { enableOfflineQueue: false, maxRetriesPerRequest: 0, commandTimeout: 500 });
+  const redis = new Redis(env.REDIS_URL, {
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    commandTimeout: 500,
+  });
   redis.on('error', (error) => logger.warn({ err: error }, 'rate limiter: redis'));
   return createRedisRateLimiter(redis, memory);
 }
@@ -189,7 +200,8 @@ function allowBrowsers(method: string, reply: FastifyReply): FastifyReply | unde
   return reply
     .headers({
       'access-control-allow-methods': 'POST',
-      'access-control-allow-headers': 'Authorization, Content-Type, Content-Encoding, X-Errata-Key, X-Request-Id',
+      'access-control-allow-headers':
+        'Authorization, Content-Type, Content-Encoding, X-Errata-Key, X-Request-Id',
       'access-control-max-age': '86400',
     })
     .status(204)

@@ -28,7 +28,8 @@ export class HttpErrorsFilter implements ExceptionFilter {
     const problem = this.problemOf(error, request.id);
     if (reply.sent) return;
     const { retryAfter, headers } = error.options;
-    if (retryAfter !== undefined) void reply.header('retry-after', String(Math.max(1, Math.ceil(retryAfter))));
+    if (retryAfter !== undefined)
+      void reply.header('retry-after', String(Math.max(1, Math.ceil(retryAfter))));
     void reply
       .headers(headers ?? {})
       .status(problem.status)
@@ -40,11 +41,16 @@ export class HttpErrorsFilter implements ExceptionFilter {
     if (thrown instanceof ApiError && this.entries.has(thrown.code)) return thrown;
     const status = statusOf(thrown);
     const path = request.url.split('?')[0];
-    if (status === 404) return new ApiError('ROUTE_NOT_FOUND', `There is nothing at ${request.method} ${path}. See /docs.`);
+    if (status === 404)
+      return new ApiError('ROUTE_NOT_FOUND', `There is nothing at ${request.method} ${path}. See /docs.`);
     if (status === 413) return new ApiError('BODY_TOO_LARGE', 'The request body is too large.');
-    if (status === 415) return new ApiError('UNSUPPORTED_ENCODING', 'The body is in a format that this route does not read.');
+    if (status === 415)
+      return new ApiError('UNSUPPORTED_ENCODING', 'The body is in a format that this route does not read.');
     if (status !== undefined && status < 500) {
-      return new ApiError('INVALID_PARAMETER', thrown instanceof Error ? thrown.message : 'The request is not valid.');
+      return new ApiError(
+        'INVALID_PARAMETER',
+        thrown instanceof Error ? thrown.message : 'The request is not valid.',
+      );
     }
     this.logger.error({ err: thrown, requestId: request.id, route: path }, 'request failed');
     return new ApiError('INTERNAL_ERROR', 'Something went wrong on our side. Report it with the request id.');

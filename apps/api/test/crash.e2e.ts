@@ -1,4 +1,10 @@
-import { createTestDatabase, createTestProject, eventually, queueBackends, startProcess } from '@errata/testing';
+import {
+  createTestDatabase,
+  createTestProject,
+  eventually,
+  queueBackends,
+  startProcess,
+} from '@errata/testing';
 import type { TestDatabase, TestProcess, TestProject } from '@errata/testing';
 
 const TOTAL = 50_000;
@@ -26,64 +32,81 @@ describe.each(queueBackends())('kill -9 in the middle of a replay, queue on $nam
     await database.drop();
   });
 
-  const count = async (text: string) => Number((await database.query<{ n: string }>(text, [project.projectId]))[0]!.n);
+  const count = async (text: string) =>
+    Number((await database.query<{ n: string }>(text, [project.projectId]))[0]!.n);
 
-  it(
-    `stores ${TOTAL} events exactly once`,
-    async () => {
-      const batches = makeBatches();
-      let acknowledged = 0;
-      let resent = 0;
-      const send = async (body: string): Promise<void> => {
-        for (;;) {
-          try {
-            const response = await fetch(`${api.address}/v1/events`, {
-              method: 'POST',
-              headers: { authorization: `Bearer ${project.ingestKey}`, 'content-type': 'application/json' },
-              body,
-              signal: AbortSignal.timeout(10_000),
-            });
-            const answer = (await response.json()) as { accepted?: number };
-            if (response.status === 202) {
-              acknowledged += answer.accepted!;
-              return;
-            }
-            if (response.status < 500) throw new Fatal(`${response.status} ${JSON.stringify(answer)}`);
-          } catch (error) {
-            if (error instanceof Fatal) throw error;
+  it(`stores ${TOTAL} events exactly once`, async () => {
+    const batches = makeBatches();
+    let acknowledged = 0;
+    let resent = 0;
+    const send = async (body: string): Promise<void> => {
+      for (;;) {
+        try {
+          const response = await fetch(`${api.address}/v1/events`, {
+            method: 'POST',
+            headers: { authorization: `Bearer ${project.ingestKey}`, 'content-type': 'application/json' },
+            body,
+            signal: AbortSignal.timeout(10_000),
+          });
+          const answer = (await response.json()) as { accepted?: number };
+          if (response.status === 202) {
+            acknowledged += answer.accepted!;
+            return;
           }
-          resent += 1;
-          await new Promise((resolve) => setTimeout(resolve, 50));
+          if (response.status < 500) throw new Fatal(`${response.status} ${JSON.stringify(answer)}`);
+        } catch (error) {
+          if (error instanceof Fatal) throw error;
         }
-      };
-      const sender = async () => {
-        for (let body = batches.pop(); body !== undefined; body = batches.pop()) await send(body);
-      };
-      const sending = Promise.all([sender(), sender(), sender(), sender()]);
-      const killAt = Array.from({ length: KILLS }, (_, i) => Math.round((batches.length * (KILLS - i)) / (KILLS + 1)));
-      for (const left of killAt) {
-        await eventually(() => expect(batches.length).toBeLessThanOrEqual(left), 60_000, 5);
-        await Promise.all([api.kill(), worker.kill()]);
-        await Promise.all([api.restart(), worker.restart()]);
+        resent += 1;
+        await new Promise((resolve) => setTimeout(resolve, 50));
       }
-      await sending;
-      // One batch again after everything: a resend of what is stored adds nothing.
-      await send(makeBatches()[0]!);
-      await eventually(async () => expect(await count('SELECT count(*) AS n FROM error_event WHERE project_id = $1')).toBe(TOTAL), 90_000, 250);
-      await eventually(
-        async () => expect(await count(`SELECT coalesce(sum(count), 0) AS n FROM outcome_minute WHERE project_id = $1 AND outcome = 'duplicate'`)).toBeGreaterThanOrEqual(BATCH),
-        30_000,
-        100,
-      );
-      expect(resent).toBeGreaterThan(0);
-      expect(acknowledged).toBe(TOTAL + BATCH);
-      expect(await count('SELECT count(DISTINCT event_id) AS n FROM error_event WHERE project_id = $1')).toBe(TOTAL);
-      expect(await count('SELECT sum(count) AS n FROM error_rollup_minute WHERE project_id = $1')).toBe(TOTAL);
-      expect(await count(`SELECT sum(count) AS n FROM outcome_minute WHERE project_id = $1 AND outcome = 'accepted'`)).toBe(TOTAL);
-      expect(await count(`SELECT count(*) AS n FROM dead_letter WHERE project_id = $1 OR project_id = 0`)).toBe(0);
-    },
-    240_000,
-  );
+    };
+    const sender = async () => {
+      for (let body = batches.pop(); body !== undefined; body = batches.pop()) await send(body);
+    };
+    const sending = Promise.all([sender(), sender(), sender(), sender()]);
+    const killAt = Array.from({ length: KILLS }, (_, i) =>
+      Math.round((batches.length * (KILLS - i)) / (KILLS + 1)),
+    );
+    for (const left of killAt) {
+      await eventually(() => expect(batches.length).toBeLessThanOrEqual(left), 60_000, 5);
+      await Promise.all([api.kill(), worker.kill()]);
+      await Promise.all([api.restart(), worker.restart()]);
+    }
+    await sending;
+    // One batch again after everything: a resend of what is stored adds nothing.
+    await send(makeBatches()[0]!);
+    await eventually(
+      async () =>
+        expect(await count('SELECT count(*) AS n FROM error_event WHERE project_id = $1')).toBe(TOTAL),
+      90_000,
+      250,
+    );
+    await eventually(
+      async () =>
+        expect(
+          await count(
+            `SELECT coalesce(sum(count), 0) AS n FROM outcome_minute WHERE project_id = $1 AND outcome = 'duplicate'`,
+          ),
+        ).toBeGreaterThanOrEqual(BATCH),
+      30_000,
+      100,
+    );
+    expect(resent).toBeGreaterThan(0);
+    expect(acknowledged).toBe(TOTAL + BATCH);
+    expect(await count('SELECT count(DISTINCT event_id) AS n FROM error_event WHERE project_id = $1')).toBe(
+      TOTAL,
+    );
+    expect(await count('SELECT sum(count) AS n FROM error_rollup_minute WHERE project_id = $1')).toBe(TOTAL);
+    expect(
+      await count(
+        `SELECT sum(count) AS n FROM outcome_minute WHERE project_id = $1 AND outcome = 'accepted'`,
+      ),
+    ).toBe(TOTAL);
+    expect(await count(`SELECT count(*) AS n FROM dead_letter WHERE project_id = $1 OR project_id = 0`)).toBe(
+      0,
+    );
+  }, 240_000);
 });
 
 class Fatal extends Error {}
@@ -99,7 +122,10 @@ function makeBatches(): string[] {
           timestamp: new Date(start + n * 60).toISOString(),
           tenant: `tenant-${n % 50}`,
           service: 'orders',
-          error: { code: ['RATE_LIMIT_EXCEEDED', 'AUTH_INVALID_TOKEN', 'INTERNAL_ERROR'][n % 3], message: `event ${n}` },
+          error: {
+            code: ['RATE_LIMIT_EXCEEDED', 'AUTH_INVALID_TOKEN', 'INTERNAL_ERROR'][n % 3],
+            message: `event ${n}`,
+          },
           http: { method: 'GET', route: '/orders/:id', status: [429, 401, 500][n % 3] },
         };
       }),

@@ -9,7 +9,9 @@ import { registerSetup } from './commands/setup.js';
 import { registerToken } from './commands/token.js';
 import { start } from './start/start.js';
 
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
 
 const program = new Command('errata')
   .description('Self-hosted error-code analytics.')

@@ -98,10 +98,13 @@ export async function createApp(env: Env, secretKey: Buffer, clock: Clock = syst
     onError: (error) => logger.warn({ err: error }, 'postgres connection lost'),
   });
   selectQueueBackend(env);
-  const nest = await NestFactory.createApplicationContext(AppModule.with(env, { storage, clock, logger, secretKey }), {
-    logger: new NestLogger(logger),
-    abortOnError: false,
-  });
+  const nest = await NestFactory.createApplicationContext(
+    AppModule.with(env, { storage, clock, logger, secretKey }),
+    {
+      logger: new NestLogger(logger),
+      abortOnError: false,
+    },
+  );
   return {
     nest,
     address: nest.get(HealthServer).address,

@@ -31,13 +31,16 @@ export class HealthServer implements OnApplicationBootstrap, OnApplicationShutdo
 
   async onApplicationShutdown(): Promise<void> {
     this.server?.closeAllConnections();
-    await new Promise((resolve) => (this.server === undefined ? resolve(undefined) : this.server.close(resolve)));
+    await new Promise((resolve) =>
+      this.server === undefined ? resolve(undefined) : this.server.close(resolve),
+    );
   }
 
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { registry } = this.metrics;
     if (request.url === '/healthz') return send(response, 200, 'application/json', '{"status":"ok"}');
-    if (request.url === '/metrics') return send(response, 200, METRICS_CONTENT_TYPE, await registry.metrics());
+    if (request.url === '/metrics')
+      return send(response, 200, METRICS_CONTENT_TYPE, await registry.metrics());
     if (request.url === '/metrics.json') {
       return send(response, 200, 'application/json', JSON.stringify(await registry.getMetricsAsJSON()));
     }

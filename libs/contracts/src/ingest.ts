@@ -21,9 +21,13 @@ const status = z
 const record = z.record(z.string(), z.unknown());
 
 export const wireEvent = z.object({
-  event_id: orNull(z.string().describe('UUID, with or without dashes. Send it, so that a resend is not counted twice.')),
+  event_id: orNull(
+    z.string().describe('UUID, with or without dashes. Send it, so that a resend is not counted twice.'),
+  ),
   timestamp: orNull(
-    z.union([z.string(), z.number()]).describe('RFC 3339, or Unix seconds. When the error happened; default: now.'),
+    z
+      .union([z.string(), z.number()])
+      .describe('RFC 3339, or Unix seconds. When the error happened; default: now.'),
   ),
   environment: orNull(named('E.g. `production`.')),
   service: orNull(named('The part of the API or the client that saw the error.')),
@@ -37,7 +41,9 @@ export const wireEvent = z.object({
       method: orNull(z.string().max(20, 'must be at most 20 characters')),
       route: orNull(name.describe('Route template, e.g. `/orders/:id`, never the query string.')),
       status: orNull(status),
-      retry_after: orNull(z.union([z.string(), z.number()]).describe('As in the header: seconds or an HTTP date.')),
+      retry_after: orNull(
+        z.union([z.string(), z.number()]).describe('As in the header: seconds or an HTTP date.'),
+      ),
     }),
   ),
   error: orNull(
@@ -53,10 +59,15 @@ export const wireEvent = z.object({
     z.object({
       status: orNull(status),
       headers: orNull(record),
-      body: z.unknown().optional().describe('The raw API error response, text or JSON; Errata reads the code out of it.'),
+      body: z
+        .unknown()
+        .optional()
+        .describe('The raw API error response, text or JSON; Errata reads the code out of it.'),
     }),
   ),
-  attempt: orNull(z.int('must be a whole number').min(1, 'the first try is 1').max(32_767, 'must be at most 32767')),
+  attempt: orNull(
+    z.int('must be a whole number').min(1, 'the first try is 1').max(32_767, 'must be at most 32767'),
+  ),
   attributes: orNull(record.describe('Anything else worth searching, bounded in size and depth.')),
 });
 

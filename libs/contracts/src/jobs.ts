@@ -10,7 +10,8 @@ import type { ErrorEvent } from '@errata/core';
  */
 
 const errorEvent = z.looseObject({
-  eventId: z.uuid(),
+  // Any 128 bits that a client calls an id, whatever version they claim to be.
+  eventId: z.guid(),
   occurredAt: z.int(),
 }) as unknown as z.ZodType<ErrorEvent>;
 

@@ -109,7 +109,7 @@ function pathParameters(route: ApiRoute): Json[] {
 
 function queryParameters(route: ApiRoute): Json[] {
   if (route.query === undefined) return [];
-  const schema = clean(z.toJSONSchema(route.query, { io: 'input', override: tidy('input') }) as Json);
+  const schema = clean(z.toJSONSchema(route.query, { io: 'input', override: tidy('input') }));
   const required = new Set((schema['required'] as string[] | undefined) ?? []);
   return Object.entries((schema['properties'] ?? {}) as Record<string, Json>).map(([name, property]) => {
     const { description, ...rest } = property;

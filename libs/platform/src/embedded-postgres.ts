@@ -103,7 +103,8 @@ function serverOwner(): Owner | undefined {
   if (typeof process.getuid !== 'function' || process.getuid() !== 0) return undefined;
   for (const account of ['postgres', 'nobody']) {
     try {
-      const id = (flag: string) => Number(execFileSync('id', [flag, account], { stdio: ['ignore', 'pipe', 'ignore'] }));
+      const id = (flag: string) =>
+        Number(execFileSync('id', [flag, account], { stdio: ['ignore', 'pipe', 'ignore'] }));
       return { uid: id('-u'), gid: id('-g') };
     } catch {
       continue;
@@ -118,7 +119,12 @@ function serverOwner(): Owner | undefined {
 function reachable(target: string, owner: Owner | undefined): boolean {
   if (owner === undefined) return true;
   try {
-    execFileSync('/bin/sh', ['-c', 'cd "$1"', 'sh', target], { uid: owner.uid, gid: owner.gid, stdio: 'ignore', cwd: '/' });
+    execFileSync('/bin/sh', ['-c', 'cd "$1"', 'sh', target], {
+      uid: owner.uid,
+      gid: owner.gid,
+      stdio: 'ignore',
+      cwd: '/',
+    });
     return true;
   } catch {
     return false;
@@ -194,7 +200,8 @@ async function linkLibraries(native: string): Promise<void> {
     await rm(to, { force: true });
     await symlink(path.relative(path.dirname(to), from), to).catch(() => copyFile(from, to));
   }
-  for (const binary of await readdir(path.join(native, 'bin'))) makeExecutable(path.join(native, 'bin', binary));
+  for (const binary of await readdir(path.join(native, 'bin')))
+    makeExecutable(path.join(native, 'bin', binary));
 }
 
 function makeExecutable(file: string): void {
@@ -234,7 +241,9 @@ async function initialise(native: string, directory: string, owner: Owner | unde
  * the instance, so a server that still runs here has no owner any more.
  */
 async function stopOrphan(directory: string): Promise<void> {
-  const [pidLine, ownDirectory] = (await readFile(path.join(directory, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n');
+  const [pidLine, ownDirectory] = (
+    await readFile(path.join(directory, 'postmaster.pid'), 'utf8').catch(() => '')
+  ).split('\n');
   const pid = Number(pidLine);
   if (!Number.isInteger(pid) || pid <= 1 || ownDirectory !== directory || !isAlive(pid)) return;
   process.kill(pid, 'SIGINT');
@@ -252,12 +261,32 @@ function isAlive(pid: number): boolean {
   }
 }
 
-async function runInitdb(native: string, directory: string, password: string, owner: Owner | undefined): Promise<void> {
+async function runInitdb(
+  native: string,
+  directory: string,
+  password: string,
+  owner: Owner | undefined,
+): Promise<void> {
   const passwordFile = path.join(os.tmpdir(), `errata-${randomBytes(9).toString('hex')}`);
   await writeFile(passwordFile, `${password}\n`, { mode: 0o600, flag: 'wx' });
   if (owner !== undefined) await chown(passwordFile, owner.uid, owner.gid);
-  const flags = ['-D', directory, '-U', USER, '-A', 'scram-sha-256', '-E', 'UTF8', '--locale=C', '--no-instructions'];
-  const child = spawn(path.join(native, 'bin', 'initdb'), [...flags, `--pwfile=${passwordFile}`], spawnOptions(owner, directory));
+  const flags = [
+    '-D',
+    directory,
+    '-U',
+    USER,
+    '-A',
+    'scram-sha-256',
+    '-E',
+    'UTF8',
+    '--locale=C',
+    '--no-instructions',
+  ];
+  const child = spawn(
+    path.join(native, 'bin', 'initdb'),
+    [...flags, `--pwfile=${passwordFile}`],
+    spawnOptions(owner, directory),
+  );
   let output = '';
   for (const stream of [child.stdout!, child.stderr!]) {
     stream.on('data', (chunk: Buffer) => {
@@ -269,7 +298,9 @@ async function runInitdb(native: string, directory: string, password: string, ow
     child.once('close', resolve);
   }).finally(() => rm(passwordFile, { force: true }));
   if (code !== 0) {
-    throw new EmbeddedPostgresError(`Postgres could not make its cluster in ${directory}: ${lastLine(output)}`);
+    throw new EmbeddedPostgresError(
+      `Postgres could not make its cluster in ${directory}: ${lastLine(output)}`,
+    );
   }
 }
 
@@ -290,14 +321,23 @@ function launch(
 }
 
 function spawnOptions(owner: Owner | undefined, cwd: string): SpawnOptions {
-  return { stdio: ['pipe', 'pipe', 'pipe'], cwd, env: { ...process.env, LC_ALL: 'C', LC_MESSAGES: 'C' }, ...owner };
+  return {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    cwd,
+    env: { ...process.env, LC_ALL: 'C', LC_MESSAGES: 'C' },
+    ...owner,
+  };
 }
 
 async function waitUntilReady(child: ChildProcess, onLog?: (line: string) => void): Promise<void> {
   let output = '';
   await new Promise<void>((resolve, reject) => {
-    child.once('error', (error) => reject(new EmbeddedPostgresError(`Postgres could not be started: ${error.message}`)));
-    child.once('exit', () => reject(new EmbeddedPostgresError(`Postgres did not start: ${reasonIn(output)}`)));
+    child.once('error', (error) =>
+      reject(new EmbeddedPostgresError(`Postgres could not be started: ${error.message}`)),
+    );
+    child.once('exit', () =>
+      reject(new EmbeddedPostgresError(`Postgres did not start: ${reasonIn(output)}`)),
+    );
     child.stderr!.on('data', (chunk: Buffer) => {
       const text = chunk.toString();
       if (output.length < 20_000) output += text;
@@ -310,7 +350,9 @@ async function waitUntilReady(child: ChildProcess, onLog?: (line: string) => voi
 
 function reasonIn(output: string): string {
   const fatal = output.split('\n').filter((line) => /FATAL|PANIC|HINT/.test(line));
-  return fatal.length > 0 ? fatal.map((line) => line.replace(/^.*?(FATAL|PANIC|HINT):\s*/, '')).join(' ') : lastLine(output);
+  return fatal.length > 0
+    ? fatal.map((line) => line.replace(/^.*?(FATAL|PANIC|HINT):\s*/, '')).join(' ')
+    : lastLine(output);
 }
 
 function lastLine(output: string): string {

@@ -21,11 +21,18 @@ export const envSchema = z.object({
   ERRATA_HOME: text.default('.errata').describe('Directory of the embedded Postgres, keys and ready.json.'),
   HOST: text.default('127.0.0.1').describe('Address that the API listens on; `0.0.0.0` in a container.'),
   PORT: integer(3400, 0, 65535).describe('Port of the API; 0 takes any free one.'),
-  WORKER_PORT: integer(0, 0, 65535).describe('Port of the worker for health and metrics; 0 takes any free one.'),
+  WORKER_PORT: integer(0, 0, 65535).describe(
+    'Port of the worker for health and metrics; 0 takes any free one.',
+  ),
   WORKER_URLS: z
     .string()
     .default('')
-    .transform((list) => list.split(',').map((url) => url.trim()).filter(Boolean))
+    .transform((list) =>
+      list
+        .split(',')
+        .map((url) => url.trim())
+        .filter(Boolean),
+    )
     .describe("Comma-separated addresses of workers whose metrics the API's /metrics shows too."),
   PUBLIC_URL: z
     .url({ protocol: /^https?$/ })
@@ -40,7 +47,9 @@ export const envSchema = z.object({
     .url({ protocol: /^rediss?$/ })
     .optional()
     .describe('Redis for the queue and shared rate limits. Unset: BullMQ runs on Postgres.'),
-  QUEUE_PREFIX: text.default('errata').describe('Key prefix (Redis) or schema name (Postgres) of the queue.'),
+  QUEUE_PREFIX: text
+    .default('errata_queue')
+    .describe('Key prefix (Redis) or schema name (Postgres) of the queue.'),
   LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
     .default('info')
@@ -57,7 +66,9 @@ export const envSchema = z.object({
   MAX_BATCH_EVENTS: integer(1000, 1, 100_000).describe('Most events in one request.'),
   COALESCE_MS: integer(4, 0, 1000).describe('Longest wait for other requests before a batch is queued.'),
   COALESCE_EVENTS: integer(500, 1, 10_000).describe('Events at which a batch is queued at once.'),
-  QUEUE_TIMEOUT_MS: integer(2000, 100, 60_000).describe('Longest wait for the queue before a request gets 503.'),
+  QUEUE_TIMEOUT_MS: integer(2000, 100, 60_000).describe(
+    'Longest wait for the queue before a request gets 503.',
+  ),
   WORKER_CONCURRENCY: integer(4, 1, 64).describe('Batches that one worker digests at the same time.'),
   EVALUATE_TICK_SECONDS: integer(10, 1, 300).describe('Pause between evaluations of quiet projects.'),
   WEBHOOK_ALLOW_PRIVATE: flag(false).describe(
@@ -66,12 +77,22 @@ export const envSchema = z.object({
   WEBHOOK_ALLOW_HOSTS: z
     .string()
     .default('')
-    .transform((list) => list.split(',').map((host) => host.trim()).filter(Boolean))
+    .transform((list) =>
+      list
+        .split(',')
+        .map((host) => host.trim())
+        .filter(Boolean),
+    )
     .describe('Comma-separated hosts that webhooks may reach although their address is private.'),
   TRUST_PROXY: z
     .string()
     .default('')
-    .transform((list) => list.split(',').map((range) => range.trim()).filter(Boolean))
+    .transform((list) =>
+      list
+        .split(',')
+        .map((range) => range.trim())
+        .filter(Boolean),
+    )
     .describe('Comma-separated addresses or CIDR ranges of proxies whose X-Forwarded headers count.'),
 });
 

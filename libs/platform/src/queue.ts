@@ -73,7 +73,10 @@ export function backoffDelay(attemptsMade: number, random: number = Math.random(
 }
 
 /** Options under which a job of the catalog is added. A known id makes adding it twice harmless. */
-export function jobOptions(definition: { attempts: number; keepCompleted: number }, jobId?: string): JobsOptions {
+export function jobOptions(
+  definition: { attempts: number; keepCompleted: number },
+  jobId?: string,
+): JobsOptions {
   return {
     attempts: definition.attempts,
     backoff: { type: 'custom' },

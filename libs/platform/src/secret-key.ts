@@ -7,6 +7,7 @@ import { loadOrCreateKey } from './secret-box.js';
  * ERRATA_HOME, which is made on first use and readable by its owner only.
  */
 export function loadSecretKey(env: Pick<Env, 'ERRATA_SECRET_KEY' | 'ERRATA_HOME'>): Promise<Buffer> {
-  if (env.ERRATA_SECRET_KEY !== undefined) return Promise.resolve(Buffer.from(env.ERRATA_SECRET_KEY, 'base64'));
+  if (env.ERRATA_SECRET_KEY !== undefined)
+    return Promise.resolve(Buffer.from(env.ERRATA_SECRET_KEY, 'base64'));
   return loadOrCreateKey(path.join(env.ERRATA_HOME, 'secret.key'));
 }

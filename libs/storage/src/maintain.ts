@@ -26,7 +26,11 @@ export async function maintain(db: PrismaClient, now: number): Promise<Maintenan
     ...(await dropDaysBefore(db, 'error_event', now - longest * DAY)),
     ...(await dropDaysBefore(db, 'ingest_batch', now - GATE_DAYS * DAY)),
   ];
-  let deletedRows = await deleteChunked(db, `event_gate WHERE occurred_at < to_timestamp($1::float8 / 1000)`, now - GATE_DAYS * DAY);
+  let deletedRows = await deleteChunked(
+    db,
+    `event_gate WHERE occurred_at < to_timestamp($1::float8 / 1000)`,
+    now - GATE_DAYS * DAY,
+  );
   for (const project of await db.project.findMany({ select: { id: true, retentionDays: true } })) {
     if (project.retentionDays >= longest) continue;
     deletedRows += await deleteChunked(

@@ -3,6 +3,7 @@ import { readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
+import { SEARCH_PATH } from './search-path.js';
 
 /**
  * Applies prisma/migrations in order. Prisma's own command would download an engine, which closed
@@ -40,7 +41,10 @@ export interface MigrationFile {
 /** Reads the migrations of a directory, oldest first. */
 export async function readMigrations(directory: string = MIGRATIONS_DIR): Promise<MigrationFile[]> {
   const entries = await readdir(directory, { withFileTypes: true });
-  const names = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name).sort();
+  const names = entries
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name)
+    .sort();
   return Promise.all(
     names.map(async (name) => {
       const sql = await readFile(path.join(directory, name, 'migration.sql'), 'utf8');
@@ -62,7 +66,11 @@ export interface MigrateOptions {
  * @throws MigrationError where a past migration was edited or a statement fails
  */
 export async function migrate(options: MigrateOptions): Promise<string[]> {
-  const client = new pg.Client({ connectionString: options.databaseUrl, application_name: 'errata-migrate' });
+  const client = new pg.Client({
+    connectionString: options.databaseUrl,
+    application_name: 'errata-migrate',
+    options: SEARCH_PATH,
+  });
   await client.connect();
   try {
     await client.query('SELECT pg_advisory_lock($1)', [LOCK_KEY]);
@@ -116,7 +124,9 @@ async function apply(client: pg.Client, file: MigrationFile): Promise<void> {
   } catch (error) {
     await client.query('ROLLBACK');
     const reason = error instanceof Error ? error.message : String(error);
-    throw new MigrationError(`migration ${file.name} failed and was rolled back: ${reason}`, { cause: error });
+    throw new MigrationError(`migration ${file.name} failed and was rolled back: ${reason}`, {
+      cause: error,
+    });
   }
 }
 

@@ -16,7 +16,11 @@ export const DAYS_AHEAD = 3;
 const LOCK_KEY = 0x65727274;
 
 /** Makes the partitions of the given UTC days where they are missing; safe to run concurrently. */
-export async function ensureDays(db: PrismaClient, table: PartitionedTable, days: Iterable<number>): Promise<void> {
+export async function ensureDays(
+  db: PrismaClient,
+  table: PartitionedTable,
+  days: Iterable<number>,
+): Promise<void> {
   for (const day of new Set([...days].map((at) => bucketStart(at, DAY)))) {
     await ensureDay(db, table, day);
   }
@@ -46,7 +50,11 @@ async function ensureDay(db: PrismaClient, table: PartitionedTable, day: number)
  * Drops the partitions whose whole day lies before an instant.
  * @returns names of what was dropped
  */
-export async function dropDaysBefore(db: PrismaClient, table: PartitionedTable, before: number): Promise<string[]> {
+export async function dropDaysBefore(
+  db: PrismaClient,
+  table: PartitionedTable,
+  before: number,
+): Promise<string[]> {
   const names = await listDays(db, table);
   const old = names.filter((name) => dayOf(name) + DAY <= before);
   for (const name of old) await db.$executeRawUnsafe(`DROP TABLE IF EXISTS ${name}`);

@@ -14,7 +14,10 @@ interface Column {
   type: string;
   nullable: boolean;
 }
-type Tables = Record<string, { columns: Record<string, Column>; constraints: string[]; indexes: string[]; partitioned: boolean }>;
+type Tables = Record<
+  string,
+  { columns: Record<string, Column>; constraints: string[]; indexes: string[]; partitioned: boolean }
+>;
 
 describe('the schema', () => {
   let database: TestDatabase;
@@ -26,7 +29,8 @@ describe('the schema', () => {
   afterAll(() => database.drop());
 
   it('is what prisma/schema.manifest.json says', async () => {
-    if (process.env['UPDATE_MANIFEST'] === '1') await writeFile(MANIFEST, `${JSON.stringify(live, null, 2)}\n`);
+    if (process.env['UPDATE_MANIFEST'] === '1')
+      await writeFile(MANIFEST, `${JSON.stringify(live, null, 2)}\n`);
     expect(live).toEqual(JSON.parse(await readFile(MANIFEST, 'utf8')));
   });
 
@@ -37,8 +41,22 @@ describe('the schema', () => {
   });
 
   it('starts every key of a table that grows with traffic with project_id', () => {
-    const growing = ['error_event', 'error_rollup_minute', 'error_rollup_hour', 'outcome_minute', 'ingest_batch', 'event_gate',
-      'dead_letter', 'dimension_value', 'classification', 'code_tenant_first_seen', 'incident', 'incident_event', 'outbox', 'notification'];
+    const growing = [
+      'error_event',
+      'error_rollup_minute',
+      'error_rollup_hour',
+      'outcome_minute',
+      'ingest_batch',
+      'event_gate',
+      'dead_letter',
+      'dimension_value',
+      'classification',
+      'code_tenant_first_seen',
+      'incident',
+      'incident_event',
+      'outbox',
+      'notification',
+    ];
     for (const name of growing) {
       const keys = live[name]!.constraints.filter((text) => /^(PRIMARY KEY|UNIQUE)/.test(text));
       expect(keys.length).toBeGreaterThan(0);
@@ -47,7 +65,9 @@ describe('the schema', () => {
   });
 
   it('has no default partition', async () => {
-    const rows = await database.query(`SELECT relname FROM pg_class WHERE relispartition AND pg_get_expr(relpartbound, oid) = 'DEFAULT'`);
+    const rows = await database.query(
+      `SELECT relname FROM pg_class WHERE relispartition AND pg_get_expr(relpartbound, oid) = 'DEFAULT'`,
+    );
     expect(rows).toEqual([]);
     expect(live['error_event']!.partitioned && live['ingest_batch']!.partitioned).toBe(true);
   });
@@ -67,10 +87,17 @@ async function introspect(database: TestDatabase): Promise<Tables> {
   const indexes = await database.query<{ table: string; text: string }>(
     `SELECT tablename AS "table", indexdef AS text FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1, 2`,
   );
-  const partitioned = await database.query<{ name: string }>(`SELECT relname AS name FROM pg_class WHERE relkind = 'p'`);
+  const partitioned = await database.query<{ name: string }>(
+    `SELECT relname AS name FROM pg_class WHERE relkind = 'p'`,
+  );
   const tables: Tables = {};
   for (const { table, name, type, nullable } of columns) {
-    tables[table] ??= { columns: {}, constraints: [], indexes: [], partitioned: partitioned.some((row) => row.name === table) };
+    tables[table] ??= {
+      columns: {},
+      constraints: [],
+      indexes: [],
+      partitioned: partitioned.some((row) => row.name === table),
+    };
     tables[table].columns[name] = { type, nullable };
   }
   for (const { table, text } of constraints) tables[table]?.constraints.push(text);
@@ -93,7 +120,9 @@ const TYPES: Record<string, string> = {
 
 function parsePrisma(text: string): Record<string, Record<string, Column>> {
   const models = [...text.matchAll(/^model (\w+) \{\n([\s\S]*?)^\}/gm)];
-  return Object.fromEntries(models.map(([, , body]) => [/@@map\("(\w+)"\)/.exec(body!)![1]!, columnsOf(body!)]));
+  return Object.fromEntries(
+    models.map(([, , body]) => [/@@map\("(\w+)"\)/.exec(body!)![1]!, columnsOf(body!)]),
+  );
 }
 
 function columnsOf(body: string): Record<string, Column> {
@@ -101,7 +130,13 @@ function columnsOf(body: string): Record<string, Column> {
   for (const line of body.split('\n')) {
     const field = /^\s+(\w+)\s+(\w+)(\[\]|\?)?(.*)$/.exec(line);
     if (field === null || line.includes('@relation')) continue;
-    const [, name, base, suffix, attributes] = field as unknown as [string, string, string, string | undefined, string];
+    const [, name, base, suffix, attributes] = field as unknown as [
+      string,
+      string,
+      string,
+      string | undefined,
+      string,
+    ];
     const type = TYPES[base + (/@db\.\w+/.exec(attributes)?.[0] ?? '')];
     if (type === undefined) continue;
     const column = /@map\("(\w+)"\)/.exec(attributes)?.[1] ?? name;

@@ -1,5 +1,6 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import { PrismaClient } from './generated/client.js';
+import { SEARCH_PATH } from './search-path.js';
 import { createDictionary } from './write/dictionary.js';
 import type { Dictionary } from './write/dictionary.js';
 
@@ -26,6 +27,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   const adapter = new PrismaPg(
     {
       connectionString: options.databaseUrl,
+      options: SEARCH_PATH,
       max: options.poolSize,
       connectionTimeoutMillis: 5_000,
       // The server ends what a dead process left open, so that no lock outlives its owner for long.

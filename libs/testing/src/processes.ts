@@ -23,7 +23,10 @@ export interface TestProcess {
  * Starts `apps/<name>/dist/main.js`.
  * @param env settings on top of a quiet, private default
  */
-export async function startProcess(name: 'api' | 'worker', env: Record<string, string | undefined>): Promise<TestProcess> {
+export async function startProcess(
+  name: 'api' | 'worker',
+  env: Record<string, string | undefined>,
+): Promise<TestProcess> {
   const port = String(await freePort());
   const home = await mkdtemp(path.join(os.tmpdir(), `errata-${name}-`));
   const settings = {
@@ -68,7 +71,9 @@ function ready(child: ChildProcess, name: string, output: () => string): Promise
       if (message.ready !== undefined) resolve(message.ready);
       if (message.failed !== undefined) reject(new Error(`${name} did not start: ${message.failed}`));
     });
-    child.once('exit', (code, signal) => reject(new Error(`${name} ended at once (${signal ?? code}): ${output()}`)));
+    child.once('exit', (code, signal) =>
+      reject(new Error(`${name} ended at once (${signal ?? code}): ${output()}`)),
+    );
   });
 }
 

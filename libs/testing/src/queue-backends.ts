@@ -14,7 +14,7 @@ export function queueBackends(): TestQueueBackend[] {
   const redisUrl = process.env['ERRATA_TEST_REDIS'];
   const postgres: TestQueueBackend = {
     name: 'postgres',
-    env: (databaseUrl) => ({ DATABASE_URL: databaseUrl, QUEUE_PREFIX: 'errata' }),
+    env: (databaseUrl) => ({ DATABASE_URL: databaseUrl, QUEUE_PREFIX: 'errata_queue' }),
   };
   if (redisUrl === undefined) return [postgres];
   const redis: TestQueueBackend = {

@@ -153,7 +153,7 @@ function plain(value: object): Prisma.InputJsonObject {
 
 /** The rule as it is, under what a patch changes. Params of another kind are of no use to the new one. */
 function writableOf(row: RuleRow, patch: Record<string, unknown>): Record<string, unknown> {
-  const { id, origin, created_at, updated_at, ...fields } = viewOf(row);
+  const { id: _id, origin: _origin, created_at: _created, updated_at: _updated, ...fields } = viewOf(row);
   const sameKind = patch['kind'] === undefined || patch['kind'] === row.kind;
   return { ...fields, params: sameKind ? fields.params : {} };
 }

@@ -20,7 +20,12 @@ const listQuery = z.strictObject({
 });
 
 const replayBody = z.strictObject({
-  ids: z.array(z.uuid()).min(1).max(MAX_LISTED).optional().describe('Which to replay; all pending ones without it.'),
+  ids: z
+    .array(z.uuid())
+    .min(1)
+    .max(MAX_LISTED)
+    .optional()
+    .describe('Which to replay; all pending ones without it.'),
 });
 
 /** Events that could not be stored: what they were, why, and a second chance for them. */
@@ -51,7 +56,10 @@ export class DeadLettersController {
     const letters = await listDeadLetters(this.storage.db, filter);
     const missing = (ids ?? []).filter((id) => !letters.some((letter) => letter.id === id));
     if (missing.length > 0) {
-      throw new ApiError('DEAD_LETTER_NOT_FOUND', `There is no pending dead letter ${missing[0]} in this project.`);
+      throw new ApiError(
+        'DEAD_LETTER_NOT_FOUND',
+        `There is no pending dead letter ${missing[0]} in this project.`,
+      );
     }
     const { events, refused } = replayable(letters);
     if (events.length > 0) await this.enqueue(projectId, events);
@@ -67,9 +75,14 @@ export class DeadLettersController {
       parts: [{ projectId, receivedAt: now, events, rejected: [] }],
     };
     try {
-      await withTimeout(this.queue.add('digest', job, jobOptions(JOBS.digest, job.batchId)), this.env.QUEUE_TIMEOUT_MS);
+      await withTimeout(
+        this.queue.add('digest', job, jobOptions(JOBS.digest, job.batchId)),
+        this.env.QUEUE_TIMEOUT_MS,
+      );
     } catch {
-      throw new ApiError('QUEUE_UNAVAILABLE', 'The queue did not confirm the replay in time. Try again.', { retryAfter: 2 });
+      throw new ApiError('QUEUE_UNAVAILABLE', 'The queue did not confirm the replay in time. Try again.', {
+        retryAfter: 2,
+      });
     }
   }
 }
@@ -80,7 +93,8 @@ function replayable(letters: readonly StoredLetter[]) {
   for (const letter of letters) {
     const parsed = queuedEvent.safeParse(parse(letter.payload));
     if (parsed.success) events.push({ ...parsed.data, replayOf: letter.id });
-    else refused.push({ id: letter.id, reason: `its payload is no event: ${parsed.error.issues[0]!.message}` });
+    else
+      refused.push({ id: letter.id, reason: `its payload is no event: ${parsed.error.issues[0]!.message}` });
   }
   return { events, refused };
 }

@@ -15,8 +15,13 @@ export function readInput<T>(schema: z.ZodType<T>, input: unknown, invalid: stri
   if (strange !== undefined) {
     const keys = (strange as { keys: string[] }).keys;
     const errors = keys.map((key) => ({ field: key, message: 'is not known here' }));
-    throw new ApiError(unknown, `Not known here: ${keys.join(', ')}. Check the spelling; see /docs.`, { errors });
+    throw new ApiError(unknown, `Not known here: ${keys.join(', ')}. Check the spelling; see /docs.`, {
+      errors,
+    });
   }
-  const errors: FieldError[] = parsed.error.issues.map((issue) => ({ field: issue.path.join('.') || 'body', message: issue.message }));
+  const errors: FieldError[] = parsed.error.issues.map((issue) => ({
+    field: issue.path.join('.') || 'body',
+    message: issue.message,
+  }));
   throw new ApiError(invalid, `${errors[0]!.field}: ${errors[0]!.message}.`, { errors });
 }

@@ -38,7 +38,10 @@ export class AuthGuard implements CanActivate {
     const token = await this.token(request);
     await this.limit(token, context.switchToHttp().getResponse<FastifyReply>());
     if (!token.scopes.includes(policy)) {
-      throw new ApiError('SCOPE_REQUIRED', `This token has the scopes ${token.scopes.join(', ')}; the route needs ${policy}.`);
+      throw new ApiError(
+        'SCOPE_REQUIRED',
+        `This token has the scopes ${token.scopes.join(', ')}; the route needs ${policy}.`,
+      );
     }
     request.caller = token;
     await this.authorizeProject(request, token);
@@ -48,15 +51,26 @@ export class AuthGuard implements CanActivate {
   private async ingestKey(request: AuthorizedRequest): Promise<IngestKey> {
     const text = bearer(request) ?? header(request, 'x-errata-key');
     if (text === undefined) {
-      throw new ApiError('KEY_MISSING', 'Send the ingest key as `Authorization: Bearer <key>` or `X-Errata-Key: <key>`.');
+      throw new ApiError(
+        'KEY_MISSING',
+        'Send the ingest key as `Authorization: Bearer <key>` or `X-Errata-Key: <key>`.',
+      );
     }
-    const key = /^[0-9a-f]{32}$/i.test(text) ? await this.keys.get(text.toLowerCase()) : undefined;
+    const key = /^[0-9a-f]{32}$/i.test(text) ? await lookUp(this.keys, text.toLowerCase()) : undefined;
     if (key === undefined) {
-      throw new ApiError('KEY_INVALID', 'No such ingest key. A key is 32 hex digits: the part of the DSN before the @.');
+      throw new ApiError(
+        'KEY_INVALID',
+        'No such ingest key. A key is 32 hex digits: the part of the DSN before the @.',
+      );
     }
-    const ended = key.revokedAt ?? (key.expiresAt !== null && key.expiresAt.getTime() <= this.clock.now() ? key.expiresAt : null);
+    const ended =
+      key.revokedAt ??
+      (key.expiresAt !== null && key.expiresAt.getTime() <= this.clock.now() ? key.expiresAt : null);
     if (ended !== null) {
-      throw new ApiError('KEY_REVOKED', `This ingest key ended at ${ended.toISOString()}. Use a current key of the project.`);
+      throw new ApiError(
+        'KEY_REVOKED',
+        `This ingest key ended at ${ended.toISOString()}. Use a current key of the project.`,
+      );
     }
     return key;
   }
@@ -68,8 +82,9 @@ export class AuthGuard implements CanActivate {
         headers: { 'www-authenticate': 'Bearer realm="errata"' },
       });
     }
-    const token = await this.tokens.get(text);
-    if (token === undefined) throw new ApiError('TOKEN_INVALID', 'No such API token; check that it was copied whole.');
+    const token = await lookUp(this.tokens, text);
+    if (token === undefined)
+      throw new ApiError('TOKEN_INVALID', 'No such API token; check that it was copied whole.');
     if (token.revokedAt !== null) {
       throw new ApiError('TOKEN_REVOKED', `This API token was revoked at ${token.revokedAt.toISOString()}.`);
     }
@@ -96,10 +111,14 @@ export class AuthGuard implements CanActivate {
       void reply.headers(headers);
       return;
     }
-    throw new ApiError('RATE_LIMITED', `This token may make ${quota} requests a minute. Try again after ${decision.retryAfterSeconds} s.`, {
-      retryAfter: decision.retryAfterSeconds,
-      headers,
-    });
+    throw new ApiError(
+      'RATE_LIMITED',
+      `This token may make ${quota} requests a minute. Try again after ${decision.retryAfterSeconds} s.`,
+      {
+        retryAfter: decision.retryAfterSeconds,
+        headers,
+      },
+    );
   }
 
   // A project of another organization answers exactly as one that does not exist.
@@ -109,12 +128,29 @@ export class AuthGuard implements CanActivate {
     const id = /^\d{1,9}$/.test(text) ? Number(text) : undefined;
     const visible = id !== undefined && (token.projectId === null || token.projectId === id);
     const project = visible
-      ? await this.storage.db.project.findFirst({ where: { id, organizationId: token.organizationId }, select: { id: true } })
+      ? await this.storage.db.project.findFirst({
+          where: { id, organizationId: token.organizationId },
+          select: { id: true },
+        })
       : null;
     if (project === null) {
-      throw new ApiError('PROJECT_NOT_FOUND', `There is no project ${JSON.stringify(text)} that this token may see.`);
+      throw new ApiError(
+        'PROJECT_NOT_FOUND',
+        `There is no project ${JSON.stringify(text)} that this token may see.`,
+      );
     }
     request.projectId = project.id;
+  }
+}
+
+// A database that is away is no reason to call a key wrong; the client should come back.
+async function lookUp<T>(cache: TtlCache<T>, text: string): Promise<T | undefined> {
+  try {
+    return await cache.get(text);
+  } catch {
+    throw new ApiError('NOT_READY', 'Keys and tokens cannot be checked at the moment. Try again.', {
+      retryAfter: 5,
+    });
   }
 }
 

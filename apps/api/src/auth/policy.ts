@@ -34,7 +34,11 @@ export interface AuthorizedRequest extends FastifyRequest {
 const requestOf = (context: ExecutionContext) => context.switchToHttp().getRequest<AuthorizedRequest>();
 
 /** The calling token. */
-export const Caller = createParamDecorator((_: unknown, context: ExecutionContext) => requestOf(context).caller);
+export const Caller = createParamDecorator(
+  (_: unknown, context: ExecutionContext) => requestOf(context).caller,
+);
 
 /** The project of the route, which the caller is known to be allowed to see. */
-export const ProjectId = createParamDecorator((_: unknown, context: ExecutionContext) => requestOf(context).projectId);
+export const ProjectId = createParamDecorator(
+  (_: unknown, context: ExecutionContext) => requestOf(context).projectId,
+);

@@ -49,7 +49,10 @@ export class HealthController {
     await this.measureQueue().catch(() => undefined);
     const others = await Promise.all(this.env.WORKER_URLS.map(fetchMetrics));
     void reply.header('content-type', METRICS_CONTENT_TYPE);
-    return exposition(this.metrics.registry, others.filter((other) => other !== undefined));
+    return exposition(
+      this.metrics.registry,
+      others.filter((other) => other !== undefined),
+    );
   }
 
   private async measureQueue(): Promise<void> {

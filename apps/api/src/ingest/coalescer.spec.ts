@@ -3,7 +3,10 @@ import { createCoalescer } from './coalescer.js';
 import type { Coalescer } from './coalescer.js';
 
 const NOW = 1_760_000_000_000;
-const event = (n: number) => ({ eventId: `00000000-0000-7000-8000-${String(n).padStart(12, '0')}`, occurredAt: NOW });
+const event = (n: number) => ({
+  eventId: `00000000-0000-7000-8000-${String(n).padStart(12, '0')}`,
+  occurredAt: NOW,
+});
 
 describe('createCoalescer', () => {
   let jobs: DigestJob[];
@@ -35,7 +38,10 @@ describe('createCoalescer', () => {
       coalescer.add(1, NOW, [event(3)], [{ outcome: 'invalid', reason: 'A', count: 1 }]),
     ]);
     expect(jobs).toHaveLength(1);
-    expect(jobs[0]!.parts.map((part) => [part.projectId, part.events.length])).toEqual([[1, 2], [2, 1]]);
+    expect(jobs[0]!.parts.map((part) => [part.projectId, part.events.length])).toEqual([
+      [1, 2],
+      [2, 1],
+    ]);
     expect(jobs[0]!.parts[0]!.rejected).toEqual([{ outcome: 'invalid', reason: 'A', count: 1 }]);
   });
 
@@ -56,9 +62,15 @@ describe('createCoalescer', () => {
 
   it('fails every request of a batch that the queue did not take', async () => {
     fail = true;
-    const results = await Promise.allSettled([coalescer.add(1, NOW, [event(1)], []), coalescer.add(1, NOW, [event(2)], [])]);
+    const results = await Promise.allSettled([
+      coalescer.add(1, NOW, [event(1)], []),
+      coalescer.add(1, NOW, [event(2)], []),
+    ]);
     for (const result of results) {
-      expect(result).toMatchObject({ status: 'rejected', reason: { code: 'QUEUE_UNAVAILABLE', options: { retryAfter: expect.any(Number) } } });
+      expect(result).toMatchObject({
+        status: 'rejected',
+        reason: { code: 'QUEUE_UNAVAILABLE', options: { retryAfter: expect.any(Number) } },
+      });
     }
   });
 
@@ -69,7 +81,9 @@ describe('createCoalescer', () => {
     fail = false;
     await new Promise((resolve) => setTimeout(resolve, 1_200));
     await coalescer.drain();
-    expect(jobs.map((job) => job.parts[0]!.rejected)).toEqual([[{ outcome: 'rate_limited', reason: 'key', count: 7 }]]);
+    expect(jobs.map((job) => job.parts[0]!.rejected)).toEqual([
+      [{ outcome: 'rate_limited', reason: 'key', count: 7 }],
+    ]);
   });
 
   it('refuses what would not fit into memory while the queue is stuck', async () => {

@@ -20,9 +20,13 @@ export class IngestController {
   @Post('events')
   @Policy('ingest')
   @HttpCode(202)
-  async events(@Req() request: AuthorizedRequest, @Body() stream: Readable | undefined): Promise<IngestAnswer> {
+  async events(
+    @Req() request: AuthorizedRequest,
+    @Body() stream: Readable | undefined,
+  ): Promise<IngestAnswer> {
     const key = request.ingestKey!;
-    const body = stream === undefined ? Buffer.alloc(0) : await readBody(stream, request, this.env.MAX_BODY_BYTES);
+    const body =
+      stream === undefined ? Buffer.alloc(0) : await readBody(stream, request, this.env.MAX_BODY_BYTES);
     return this.ingest.take(key, body, request.headers['content-type'], request.id);
   }
 }
@@ -31,7 +35,11 @@ export class IngestController {
 const MAX_RATIO = 200;
 
 /** Reads and decompresses a body with its caps. @throws ApiError */
-export async function readBody(stream: Readable, request: AuthorizedRequest, maxBytes: number): Promise<Buffer> {
+export async function readBody(
+  stream: Readable,
+  request: AuthorizedRequest,
+  maxBytes: number,
+): Promise<Buffer> {
   try {
     return await decodeBody(stream, request.headers['content-encoding'], {
       maxCompressed: maxBytes,
@@ -41,7 +49,8 @@ export async function readBody(stream: Readable, request: AuthorizedRequest, max
       onRefusal: 'pause',
     });
   } catch (error) {
-    if (error instanceof DecodeError) throw new ApiError(error.code, error.message, { headers: { connection: 'close' } });
+    if (error instanceof DecodeError)
+      throw new ApiError(error.code, error.message, { headers: { connection: 'close' } });
     throw error;
   }
 }

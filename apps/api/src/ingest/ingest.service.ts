@@ -34,7 +34,12 @@ export class IngestService {
    * @returns once everything acceptable is durably queued
    * @throws ApiError where nothing of the body is usable, the key is over its rate, or the queue is away
    */
-  async take(key: IngestKey, body: Buffer, contentType: string | undefined, requestId: string): Promise<IngestAnswer> {
+  async take(
+    key: IngestKey,
+    body: Buffer,
+    contentType: string | undefined,
+    requestId: string,
+  ): Promise<IngestAnswer> {
     const now = this.clock.now();
     const entries = this.parse(key, body, contentType, now);
     await this.limit(key, entries.length, now);
@@ -42,9 +47,14 @@ export class IngestService {
     const counts = countsOf(rejected);
     if (events.length === 0) {
       this.turnAway(key, now, counts);
-      throw new ApiError('INVALID_EVENT', `None of the ${entries.length} events could be used. ${describe(rejected[0]!)}`, {
-        errors: rejected.slice(0, 100).map(fieldError),
-      });
+      const codes = new Set(rejected.map(({ code }) => code));
+      throw new ApiError(
+        codes.size === 1 ? rejected[0]!.code : 'INVALID_EVENT',
+        `None of the ${entries.length} events could be used. ${describe(rejected[0]!)}`,
+        {
+          errors: rejected.slice(0, 100).map(fieldError),
+        },
+      );
     }
     await this.coalescer.add(key.projectId, now, events, counts);
     for (const { outcome, reason, count } of counts) this.metrics.outcomes.inc({ outcome, reason }, count);
@@ -61,7 +71,8 @@ export class IngestService {
     try {
       return parseRequest(body, contentType, this.env.MAX_BATCH_EVENTS);
     } catch (error) {
-      if (error instanceof ApiError) this.turnAway(key, now, [{ outcome: 'invalid', reason: error.code, count: 1 }]);
+      if (error instanceof ApiError)
+        this.turnAway(key, now, [{ outcome: 'invalid', reason: error.code, count: 1 }]);
       throw error;
     }
   }
@@ -73,15 +84,22 @@ export class IngestService {
     this.turnAway(key, now, [{ outcome: 'rate_limited', reason: 'key', count: cost }]);
     const detail = `This key may send ${key.ratePerSecond} events a second with bursts of ${key.burst}.`;
     if (decision.never) {
-      throw new ApiError('TOO_MANY_EVENTS', `${detail} A batch of ${cost} can never pass: send smaller ones.`);
+      throw new ApiError(
+        'TOO_MANY_EVENTS',
+        `${detail} A batch of ${cost} can never pass: send smaller ones.`,
+      );
     }
-    throw new ApiError('RATE_LIMITED', `${detail} Send the batch again after ${decision.retryAfterSeconds} s.`, {
-      retryAfter: decision.retryAfterSeconds,
-      headers: {
-        'ratelimit-policy': `"key";q=${key.burst};w=${Math.ceil(key.burst / key.ratePerSecond)}`,
-        ratelimit: `"key";r=${Math.max(0, Math.floor(decision.remaining))};t=${decision.retryAfterSeconds}`,
+    throw new ApiError(
+      'RATE_LIMITED',
+      `${detail} Send the batch again after ${decision.retryAfterSeconds} s.`,
+      {
+        retryAfter: decision.retryAfterSeconds,
+        headers: {
+          'ratelimit-policy': `"key";q=${key.burst};w=${Math.ceil(key.burst / key.ratePerSecond)}`,
+          ratelimit: `"key";r=${Math.max(0, Math.floor(decision.remaining))};t=${decision.retryAfterSeconds}`,
+        },
       },
-    });
+    );
   }
 
   private sort(key: IngestKey, entries: Entry[], bodyBytes: number, now: number) {

@@ -66,13 +66,20 @@ describe('normalizeEvent', () => {
   });
 
   it('marks an event that has an id but no time', () => {
-    expect(good({ error, event_id: '0'.repeat(12) + '4' + '0'.repeat(19) })).toMatchObject({ occurredAt: NOW, timeless: true });
+    expect(good({ error, event_id: '0'.repeat(12) + '4' + '0'.repeat(19) })).toMatchObject({
+      occurredAt: NOW,
+      timeless: true,
+    });
   });
 
   it('demands a tenant of a multi-tenant key', () => {
     const strict = { multiTenant: true, retentionDays: 30 };
     for (const tenant of [undefined, null, '', '  ']) {
-      expect(take({ error, tenant }, strict)).toMatchObject({ ok: false, code: 'TENANT_REQUIRED', field: 'tenant' });
+      expect(take({ error, tenant }, strict)).toMatchObject({
+        ok: false,
+        code: 'TENANT_REQUIRED',
+        field: 'tenant',
+      });
     }
     expect(take({ error, tenant: 'acme' }, strict).ok).toBe(true);
   });
@@ -86,10 +93,15 @@ describe('normalizeEvent', () => {
     const event = good({
       error,
       attributes: { password: 'hunter2', card: 'pay 4111 1111 1111 1111' },
-      response: { status: 401, headers: { Authorization: 'Bearer abcdefghijklmnop', 'Retry-After': '5' }, body: '{"token":"s3cr3t-value","ok":1}' },
+      response: {
+        status: 401,
+        headers: { Authorization: 'Bearer abcdefghijklmnop', 'Retry-After': '5' },
+        body: '{"token":"s3cr3t-value","ok":1}',
+      },
     });
     const text = JSON.stringify(event);
-    for (const secret of ['hunter2', '4111 1111 1111 1111', 'abcdefghijklmnop', 's3cr3t-value']) expect(text).not.toContain(secret);
+    for (const secret of ['hunter2', '4111 1111 1111 1111', 'abcdefghijklmnop', 's3cr3t-value'])
+      expect(text).not.toContain(secret);
     expect(event.response?.headers?.['retry-after']).toBe('5');
     expect(event.response?.body).toMatchObject({ ok: 1 });
   });

@@ -32,7 +32,10 @@ export const MAX_AHEAD = 10 * MINUTE;
  */
 export function normalizeEvent(raw: unknown, sender: Sender, now: number): Normalized {
   if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) {
-    return reject('INVALID_EVENT', `must be an object with fields such as error, tenant and timestamp, not ${kindOf(raw)}`);
+    return reject(
+      'INVALID_EVENT',
+      `must be an object with fields such as error, tenant and timestamp, not ${kindOf(raw)}`,
+    );
   }
   const cleaned = cleanJson(raw);
   const parsed = wireEvent.safeParse(cleaned.value);
@@ -42,7 +45,11 @@ export function normalizeEvent(raw: unknown, sender: Sender, now: number): Norma
   }
   const wire = parsed.data;
   if (sender.multiTenant && (wire.tenant === undefined || wire.tenant.trim() === '')) {
-    return reject('TENANT_REQUIRED', 'this ingest key is multi-tenant, so every event must name its tenant', 'tenant');
+    return reject(
+      'TENANT_REQUIRED',
+      'this ingest key is multi-tenant, so every event must name its tenant',
+      'tenant',
+    );
   }
   if (!saysSomething(wire)) {
     return reject('INVALID_EVENT', 'needs at least one of error, http.status or response', 'error');
@@ -56,7 +63,10 @@ export function normalizeEvent(raw: unknown, sender: Sender, now: number): Norma
   const outside = outsideWindow(occurred.at, sender, now);
   if (outside !== undefined) return reject('TIMESTAMP_OUT_OF_WINDOW', outside, 'timestamp');
   const unknown = unknownFields(raw as Record<string, unknown>, cleaned.value as Record<string, unknown>);
-  return { ok: true, event: eventOf(wire, eventId, occurred, [...cleaned.notes, ...unknown.notes], unknown.values) };
+  return {
+    ok: true,
+    event: eventOf(wire, eventId, occurred, [...cleaned.notes, ...unknown.notes], unknown.values),
+  };
 }
 
 function reject(code: string, message: string, field?: string): Normalized {
@@ -86,7 +96,11 @@ interface Occurred {
 /** Seconds from 2001 to 5138; a number past that is taken for milliseconds. */
 const LARGEST_SECONDS = 1e11;
 
-function occurredAt(timestamp: string | number | undefined, eventId: string | undefined, now: number): Occurred | string {
+function occurredAt(
+  timestamp: string | number | undefined,
+  eventId: string | undefined,
+  now: number,
+): Occurred | string {
   if (timestamp === undefined || timestamp === '') {
     // A UUIDv7 holds the time at which the client made it, so a resend says the same.
     const made = eventId === undefined ? undefined : uuidV7Time(eventId);
@@ -145,8 +159,23 @@ function eventOf(
     user: wire.user === undefined ? undefined : nonEmpty(String(wire.user)),
     requestId: nonEmpty(wire.request_id),
     traceId: nonEmpty(wire.trace_id),
-    http: http && compact({ method: http.method?.toUpperCase(), route: nonEmpty(http.route), status: http.status, retryAfter: text(http.retry_after) }),
-    error: error && compact({ code: nonEmpty(text(error.code)), message: error.message, type: error.type, stack: error.stack, details: error.details ?? undefined }),
+    http:
+      http &&
+      compact({
+        method: http.method?.toUpperCase(),
+        route: nonEmpty(http.route),
+        status: http.status,
+        retryAfter: text(http.retry_after),
+      }),
+    error:
+      error &&
+      compact({
+        code: nonEmpty(text(error.code)),
+        message: error.message,
+        type: error.type,
+        stack: error.stack,
+        details: error.details ?? undefined,
+      }),
     response: response && responseOf(response),
     attempt: wire.attempt,
     attributes: Object.keys(attributes).length > 0 ? attributes : undefined,
@@ -155,11 +184,13 @@ function eventOf(
 }
 
 function responseOf(response: NonNullable<WireEvent['response']>): EventResponse {
-  const headers = response.headers && Object.fromEntries(
-    Object.entries(response.headers)
-      .filter(([, value]) => value !== null && value !== undefined)
-      .map(([key, value]) => [key.toLowerCase(), Array.isArray(value) ? value.join(', ') : String(value)]),
-  );
+  const headers =
+    response.headers &&
+    Object.fromEntries(
+      Object.entries(response.headers)
+        .filter(([, value]) => value !== null && value !== undefined)
+        .map(([key, value]) => [key.toLowerCase(), Array.isArray(value) ? value.join(', ') : String(value)]),
+    );
   return compact({ status: response.status, headers, body: parsedBody(response.body) });
 }
 

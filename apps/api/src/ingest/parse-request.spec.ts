@@ -2,7 +2,8 @@ import { ApiError } from '@errata/contracts';
 import { parseRequest } from './parse-request.js';
 
 const JSON_TYPE = 'application/json';
-const parse = (text: string, type: string | undefined = JSON_TYPE, max = 1000) => parseRequest(Buffer.from(text), type, max);
+const parse = (text: string, type: string | undefined = JSON_TYPE, max = 1000) =>
+  parseRequest(Buffer.from(text), type, max);
 const codeOf = (run: () => unknown) => {
   try {
     run();

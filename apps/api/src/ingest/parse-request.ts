@@ -17,10 +17,14 @@ export const MAX_EVENT_DEPTH = 64;
  */
 export function parseRequest(body: Buffer, contentType: string | undefined, maxEvents: number): Entry[] {
   const text = body.toString('utf8').trim();
-  if (text === '') throw new ApiError('EMPTY_BATCH', 'The body is empty. Send one event, {"events": [...]} or NDJSON.');
+  if (text === '')
+    throw new ApiError('EMPTY_BATCH', 'The body is empty. Send one event, {"events": [...]} or NDJSON.');
   const entries = isLines(contentType) ? parseLines(text) : parseDocument(body, text);
   if (entries.length === 0) {
-    throw new ApiError('EMPTY_BATCH', 'The body holds no events. Send one event, {"events": [...]} or NDJSON.');
+    throw new ApiError(
+      'EMPTY_BATCH',
+      'The body holds no events. Send one event, {"events": [...]} or NDJSON.',
+    );
   }
   if (entries.length > maxEvents) {
     const detail = `The body holds ${entries.length} events; at most ${maxEvents} are taken at once. Send smaller batches.`;
@@ -55,7 +59,10 @@ function looksLikeLines(text: string): boolean {
 function eventsOf(value: unknown): unknown[] {
   if (Array.isArray(value)) return value;
   if (typeof value !== 'object' || value === null) {
-    throw new ApiError('INVALID_EVENT', 'The body must be an event, {"events": [...]} or an array of events.');
+    throw new ApiError(
+      'INVALID_EVENT',
+      'The body must be an event, {"events": [...]} or an array of events.',
+    );
   }
   if (!('events' in value)) return [value];
   const { events } = value as { events: unknown };
@@ -78,7 +85,11 @@ function parseLines(text: string): Entry[] {
 
 function checkDepth(value: unknown): Entry {
   if (!deeperThan(value, MAX_EVENT_DEPTH)) return { ok: true, value };
-  return { ok: false, code: 'TOO_DEEP', message: `is nested more than ${MAX_EVENT_DEPTH} levels deep; flatten it` };
+  return {
+    ok: false,
+    code: 'TOO_DEEP',
+    message: `is nested more than ${MAX_EVENT_DEPTH} levels deep; flatten it`,
+  };
 }
 
 // The recursion ends at the limit, whatever the input.

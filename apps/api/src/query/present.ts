@@ -23,7 +23,8 @@ import type {
 
 /** Read models as the API words them: the edge where camel case and milliseconds end. */
 
-export const timeOrNull = (at: number | null | undefined) => (at == null ? null : toRfc3339(at));
+export const timeOrNull = (at: number | null | undefined) =>
+  at === null || at === undefined ? null : toRfc3339(at);
 
 export const presentWindow = ({ from, to }: TimeWindow) => ({ from: toRfc3339(from), to: toRfc3339(to) });
 
@@ -77,7 +78,11 @@ export function presentEvent(event: EventRow): EventItem {
 
 export function presentEventDetail(event: EventDetail, entry: CatalogEntry | undefined): EventAnswer {
   const { detail } = event;
-  const text = (name: string) => (detail[name] == null ? null : String(detail[name]));
+  const text = (name: string) => {
+    const value = detail[name];
+    if (value === undefined || value === null) return null;
+    return typeof value === 'string' ? value : JSON.stringify(value);
+  };
   return {
     ...presentEvent(event),
     documented:

@@ -22,7 +22,9 @@ export async function findTarget(flags: TargetFlags): Promise<Target> {
   const file = path.resolve(process.env['ERRATA_HOME'] ?? '.errata', 'ready.json');
   const text = await readFile(file, 'utf8').catch(() => undefined);
   if (text === undefined) {
-    throw new Error(`no instance runs here (${file} is missing). Start one with \`npm start\`, or name --url, --token and --project.`);
+    throw new Error(
+      `no instance runs here (${file} is missing). Start one with \`npm start\`, or name --url, --token and --project.`,
+    );
   }
   const ready = JSON.parse(text) as { url: string; apiToken: string; projectId: string };
   return {
@@ -48,7 +50,10 @@ export async function call<T>(target: Target, method: string, route: string, bod
   try {
     response = await fetch(`${target.url}${route}`, {
       method,
-      headers: { authorization: `Bearer ${target.token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      headers: {
+        authorization: `Bearer ${target.token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(30_000),
     });

@@ -12,7 +12,9 @@ interface Letter {
 
 /** `errata dead-letters list|replay`: events that could not be stored, and their second chance. */
 export function registerDeadLetters(program: Command): void {
-  const group = program.command('dead-letters').description('look at and replay events that could not be stored');
+  const group = program
+    .command('dead-letters')
+    .description('look at and replay events that could not be stored');
 
   const list = group
     .command('list')
@@ -29,14 +31,22 @@ export function registerDeadLetters(program: Command): void {
 
   const replay = group
     .command('replay [ids...]')
-    .description('queue dead letters again (all pending ones without ids); what was stored meanwhile is not doubled')
+    .description(
+      'queue dead letters again (all pending ones without ids); what was stored meanwhile is not doubled',
+    )
     .action(async (ids: string[], flags: TargetFlags) => {
       const target = await findTarget(flags);
       const route = `/api/v1/projects/${target.projectId}/dead-letters/replay`;
       const body = ids.length === 0 ? {} : { ids };
-      const answer = await call<{ queued: number; refused: Array<{ id: string; reason: string }> }>(target, 'POST', route, body);
+      const answer = await call<{ queued: number; refused: Array<{ id: string; reason: string }> }>(
+        target,
+        'POST',
+        route,
+        body,
+      );
       process.stdout.write(`Queued again: ${answer.queued}\n`);
-      for (const { id, reason } of answer.refused) process.stderr.write(`errata: ${id} was not queued: ${reason}\n`);
+      for (const { id, reason } of answer.refused)
+        process.stderr.write(`errata: ${id} was not queued: ${reason}\n`);
       if (answer.refused.length > 0) process.exitCode = 1;
     });
 

@@ -10,9 +10,13 @@ export function registerMigrate(program: Command): void {
     .action(async () => {
       const env = parseEnv();
       if (env.DATABASE_URL === undefined) {
-        throw new ConfigError('DATABASE_URL is not set. Name the Postgres server to migrate; `errata start` migrates its own.');
+        throw new ConfigError(
+          'DATABASE_URL is not set. Name the Postgres server to migrate; `errata start` migrates its own.',
+        );
       }
       const applied = await prepareDatabase(env.DATABASE_URL, env.QUEUE_PREFIX, Date.now());
-      process.stdout.write(applied.length === 0 ? 'The database is up to date.\n' : `Applied: ${applied.join(', ')}\n`);
+      process.stdout.write(
+        applied.length === 0 ? 'The database is up to date.\n' : `Applied: ${applied.join(', ')}\n`,
+      );
     });
 }

@@ -1,6 +1,13 @@
 import { SCOPES } from '@errata/contracts';
 import { ConfigError, parseEnv } from '@errata/platform';
-import { createApiToken, createIngestKey, createProject, dsnOf, ensureOrganization, openStorage } from '@errata/storage';
+import {
+  createApiToken,
+  createIngestKey,
+  createProject,
+  dsnOf,
+  ensureOrganization,
+  openStorage,
+} from '@errata/storage';
 import type { Storage } from '@errata/storage';
 import type { Command } from 'commander';
 
@@ -10,18 +17,25 @@ export function registerSetup(program: Command): void {
     .command('setup')
     .description('make the first project with an ingest key and an API token in the database of DATABASE_URL')
     .option('--name <name>', 'name of the project', 'My API')
-    .option('--again', 'make another key and token for the first project of a database that was set up before')
+    .option(
+      '--again',
+      'make another key and token for the first project of a database that was set up before',
+    )
     .action(async (flags: { name: string; again?: boolean }) => {
       const env = parseEnv();
       if (env.DATABASE_URL === undefined) {
-        throw new ConfigError('DATABASE_URL is not set. Name the Postgres server; `errata start` sets its own up by itself.');
+        throw new ConfigError(
+          'DATABASE_URL is not set. Name the Postgres server; `errata start` sets its own up by itself.',
+        );
       }
       const storage = await openStorage({ databaseUrl: env.DATABASE_URL, poolSize: 2 });
       try {
         const made = await setUp(storage, flags.name, flags.again === true, Date.now());
         const url = env.PUBLIC_URL ?? `http://${env.HOST}:${env.PORT}`;
         process.stderr.write('Keep the API token now; it is not shown again.\n');
-        process.stdout.write(`DSN        ${dsnOf(url, made.publicKey, made.projectId)}\nAPI token  ${made.token}\n`);
+        process.stdout.write(
+          `DSN        ${dsnOf(url, made.publicKey, made.projectId)}\nAPI token  ${made.token}\n`,
+        );
       } finally {
         await storage.close();
       }

@@ -34,7 +34,9 @@ export function registerToken(program: Command): void {
       const { data } = await call<{ data: TokenRow[] }>(await findTarget(flags), 'GET', '/api/v1/tokens');
       for (const row of data) {
         const state = row.revoked_at === null ? '' : `  revoked ${row.revoked_at}`;
-        process.stdout.write(`${row.id}  …${row.last_four}  ${row.name}  ${row.scopes.join(',')}  ${row.created_at}${state}\n`);
+        process.stdout.write(
+          `${row.id}  …${row.last_four}  ${row.name}  ${row.scopes.join(',')}  ${row.created_at}${state}\n`,
+        );
       }
     });
 
@@ -46,5 +48,6 @@ export function registerToken(program: Command): void {
       process.stdout.write(`Revoked ${id}\n`);
     });
 
-  for (const command of [create, list, revoke]) for (const [flag, text] of TARGET_OPTIONS) command.option(flag, text);
+  for (const command of [create, list, revoke])
+    for (const [flag, text] of TARGET_OPTIONS) command.option(flag, text);
 }

@@ -29,13 +29,22 @@ export async function bootstrap(storage: Storage, home: string, now: number): Pr
   const kept = await readKept(file);
   if (kept !== undefined && (await stillGood(storage, kept, now))) return kept;
   const organization = await ensureOrganization(storage.db, 'default', 'Default organization');
-  const first = await storage.db.project.findFirst({ where: { organizationId: organization.id }, orderBy: { id: 'asc' } });
+  const first = await storage.db.project.findFirst({
+    where: { organizationId: organization.id },
+    orderBy: { id: 'asc' },
+  });
   const project =
-    first ?? (await createProject(storage, { organizationId: organization.id, slug: 'default', name: 'My API' }, now));
+    first ??
+    (await createProject(storage, { organizationId: organization.id, slug: 'default', name: 'My API' }, now));
   const key = await createIngestKey(storage, { projectId: project.id, label: 'first key' }, now);
   const token = await createApiToken(
     storage,
-    { organizationId: organization.id, name: 'first token', scopes: [...SCOPES], requestsPerMinute: LOCAL_REQUESTS_PER_MINUTE },
+    {
+      organizationId: organization.id,
+      name: 'first token',
+      scopes: [...SCOPES],
+      requestsPerMinute: LOCAL_REQUESTS_PER_MINUTE,
+    },
     now,
   );
   const credentials: Credentials = { projectId: project.id, ingestKey: key.publicKey, apiToken: token.token };
@@ -59,6 +68,7 @@ async function readKept(file: string): Promise<Credentials | undefined> {
 async function stillGood(storage: Storage, kept: Credentials, now: number): Promise<boolean> {
   const key = await findIngestKey(storage.db, kept.ingestKey ?? '');
   const token = await findApiToken(storage.db, kept.apiToken ?? '');
-  const keyGood = key !== undefined && key.revokedAt === null && (key.expiresAt === null || key.expiresAt.getTime() > now);
+  const keyGood =
+    key !== undefined && key.revokedAt === null && (key.expiresAt === null || key.expiresAt.getTime() > now);
   return keyGood && token !== undefined && token.revokedAt === null;
 }

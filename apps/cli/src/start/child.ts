@@ -42,10 +42,14 @@ export async function startChild(options: ChildOptions): Promise<Child> {
       if (stopping || options.isStopping()) return;
       deaths.push(Date.now());
       if (deaths.filter((at) => at > Date.now() - DEATHS_WITHIN_MS).length >= MAX_DEATHS) {
-        options.onGivingUp(`the ${options.name} process died ${MAX_DEATHS} times within a minute (last: ${signal ?? `exit code ${code}`})`);
+        options.onGivingUp(
+          `the ${options.name} process died ${MAX_DEATHS} times within a minute (last: ${signal ?? `exit code ${code}`})`,
+        );
         return;
       }
-      options.onRestart(`the ${options.name} process ended (${signal ?? `exit code ${code}`}) and is started again`);
+      options.onRestart(
+        `the ${options.name} process ended (${signal ?? `exit code ${code}`}) and is started again`,
+      );
       setTimeout(() => void restart(), RESTART_PAUSE_MS);
     });
   };
@@ -74,7 +78,11 @@ export async function startChild(options: ChildOptions): Promise<Child> {
 }
 
 function spawn(options: ChildOptions): ChildProcess {
-  return fork(options.file, [], { env: options.env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'], execArgv: ['--enable-source-maps'] });
+  return fork(options.file, [], {
+    env: options.env,
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    execArgv: ['--enable-source-maps'],
+  });
 }
 
 async function untilReady(child: ChildProcess): Promise<string> {

@@ -30,7 +30,9 @@ export async function lockInstance(home: string): Promise<() => Promise<void>> {
       await removeIfStale(file, home);
     }
   }
-  throw new AlreadyRunningError(`another Errata is starting on ${home}. Wait for it, or set ERRATA_HOME to another directory.`);
+  throw new AlreadyRunningError(
+    `another Errata is starting on ${home}. Wait for it, or set ERRATA_HOME to another directory.`,
+  );
 }
 
 async function removeIfStale(file: string, home: string): Promise<void> {

@@ -18,8 +18,15 @@ export async function readCatalogs(): Promise<Catalog[]> {
  * days. Any number of processes may do this at once.
  * @returns names of the migrations that were applied
  */
-export async function prepareDatabase(databaseUrl: string, queueSchema: string, now: number): Promise<string[]> {
-  const applied = await migrate({ databaseUrl, after: (client) => migrateQueue(client as never, queueSchema) });
+export async function prepareDatabase(
+  databaseUrl: string,
+  queueSchema: string,
+  now: number,
+): Promise<string[]> {
+  const applied = await migrate({
+    databaseUrl,
+    after: (client) => migrateQueue(client as never, queueSchema),
+  });
   const storage = await openStorage({ databaseUrl, poolSize: 2 });
   try {
     await seedCatalogs(storage.db, await readCatalogs());

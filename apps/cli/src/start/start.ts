@@ -34,7 +34,13 @@ interface Run {
  */
 export async function start(): Promise<number> {
   const env = parseEnv({ WEBHOOK_ALLOW_PRIVATE: 'true', LOG_LEVEL: 'warn', ...process.env });
-  const run: Run = { env, progress: createProgress(process.stderr), undo: [], stopping: false, stop: () => undefined };
+  const run: Run = {
+    env,
+    progress: createProgress(process.stderr),
+    undo: [],
+    stopping: false,
+    stop: () => undefined,
+  };
   const stopped = new Promise<number>((resolve) => {
     run.stop = (code) => {
       run.stopping = true;
@@ -71,6 +77,8 @@ async function bringUp(run: Run): Promise<void> {
   const home = env.ERRATA_HOME;
   await requireWritable(home);
   undo.push(await lockInstance(home));
+  // What a killed instance left behind would tell readers that this one is ready.
+  await rm(path.join(home, 'ready.json'), { force: true });
   await requireFreePort(env);
   const databaseUrl = await database(run);
   progress.step('Bringing the database up to date');
@@ -79,7 +87,11 @@ async function bringUp(run: Run): Promise<void> {
   const api = await processes(run, databaseUrl);
   progress.done();
   const url = env.PUBLIC_URL ?? api.address;
-  const ready = { url, dsn: dsnOf(url, credentials.ingestKey, credentials.projectId), ...readyFields(credentials) };
+  const ready = {
+    url,
+    dsn: dsnOf(url, credentials.ingestKey, credentials.projectId),
+    ...readyFields(credentials),
+  };
   undo.push(() => rm(path.join(home, 'ready.json'), { force: true }));
   await writeReady(path.join(home, 'ready.json'), ready);
   process.stdout.write(welcome(ready));
@@ -159,7 +171,9 @@ async function requireWritable(home: string): Promise<void> {
     await access(home, constants.W_OK);
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code ?? String(error);
-    throw new ConfigError(`the data directory ${home} cannot be written (${reason}). Fix its owner or mode, or set ERRATA_HOME to another directory.`);
+    throw new ConfigError(
+      `the data directory ${home} cannot be written (${reason}). Fix its owner or mode, or set ERRATA_HOME to another directory.`,
+    );
   }
 }
 
@@ -185,6 +199,8 @@ async function requireFreePort(env: Env): Promise<void> {
 // In the reverse of the order in which things came up: no new events, then the worker, then Postgres.
 async function takeDown({ undo }: Run): Promise<void> {
   for (const step of undo.reverse()) {
-    await step().catch((error: unknown) => process.stderr.write(`errata: while stopping: ${String(error)}\n`));
+    await step().catch((error: unknown) =>
+      process.stderr.write(`errata: while stopping: ${String(error)}\n`),
+    );
   }
 }

@@ -33,7 +33,9 @@ export class DigestProcessor extends WorkerHost implements OnApplicationBootstra
   async process(job: Job<unknown>): Promise<void> {
     const parsed = digestJob.safeParse(job.data);
     if (!parsed.success) {
-      const reason = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
+      const reason = parsed.error.issues
+        .map((issue) => `${issue.path.join('.')}: ${issue.message}`)
+        .join('; ');
       return this.setAside(job, 'parse', 'PAYLOAD', reason);
     }
     const touched = await this.service.digest(parsed.data);
@@ -50,7 +52,10 @@ export class DigestProcessor extends WorkerHost implements OnApplicationBootstra
       return;
     }
     await this.setAside(job, 'queue', 'GAVE_UP', error.message).catch((fault: unknown) => {
-      this.logger.error({ err: fault, jobId: job.id }, 'a failed job could not be set aside and stays in the queue');
+      this.logger.error(
+        { err: fault, jobId: job.id },
+        'a failed job could not be set aside and stays in the queue',
+      );
     });
   }
 
@@ -59,7 +64,12 @@ export class DigestProcessor extends WorkerHost implements OnApplicationBootstra
     this.logger.warn({ err: error }, 'ingest worker');
   }
 
-  private async setAside(job: Job<unknown>, stage: 'parse' | 'queue', reasonCode: string, reason: string): Promise<void> {
+  private async setAside(
+    job: Job<unknown>,
+    stage: 'parse' | 'queue',
+    reasonCode: string,
+    reason: string,
+  ): Promise<void> {
     await writeDeadLetter(this.storage, {
       id: uuidFromContent(`job ${job.id ?? ''}`),
       stage,

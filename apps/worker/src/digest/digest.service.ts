@@ -5,7 +5,14 @@ import { digestBatch } from '@errata/core';
 import type { CardinalityState, DigestRow, ErrorEvent } from '@errata/core';
 import { uuidFromContent } from '@errata/platform';
 import type { Clock, Logger, Metrics } from '@errata/platform';
-import { commitDigest, faultKind, forgetPartitions, fullMessage, isMissingPartition, sqlState } from '@errata/storage';
+import {
+  commitDigest,
+  faultKind,
+  forgetPartitions,
+  fullMessage,
+  isMissingPartition,
+  sqlState,
+} from '@errata/storage';
 import type { CommitPlan, CommitResult, DeadLetter, Storage } from '@errata/storage';
 import { CLOCK, LOGGER, METRICS, STORAGE } from '../tokens.js';
 import { findBadRows } from './bisect.js';
@@ -46,7 +53,12 @@ export class DigestService {
 
   private async digestPart(job: DigestJob, part: BatchPart): Promise<CommitResult> {
     const { events, letters } = parseEvents(job.batchId, part);
-    const rows = digestBatch(part.projectId, events, await this.catalogs.get(part.projectId), this.stateOf(part.projectId)).rows;
+    const rows = digestBatch(
+      part.projectId,
+      events,
+      await this.catalogs.get(part.projectId),
+      this.stateOf(part.projectId),
+    ).rows;
     const plan: CommitPlan = {
       projectId: part.projectId,
       batchId: job.batchId,
@@ -86,8 +98,13 @@ export class DigestService {
     const bad = await findBadRows(plan.rows, tryRows);
     // A replay that fails again is still the dead letter that it came from.
     const fresh = bad.filter(({ row }) => row.replayOf === undefined);
-    const letters = fresh.map(({ row, error }) => deadLetter(plan.batchId, 'commit', sqlState(error) ?? 'DATA', fullMessage(error), original(part, row)));
-    this.logger.warn({ projectId: plan.projectId, batchId: plan.batchId, events: bad.length }, 'events set aside');
+    const letters = fresh.map(({ row, error }) =>
+      deadLetter(plan.batchId, 'commit', sqlState(error) ?? 'DATA', fullMessage(error), original(part, row)),
+    );
+    this.logger.warn(
+      { projectId: plan.projectId, batchId: plan.batchId, events: bad.length },
+      'events set aside',
+    );
     const badRows = new Set(bad.map(({ row }) => row));
     return commitDigest(this.storage, {
       ...plan,
@@ -108,9 +125,12 @@ export class DigestService {
   private count(plan: CommitPlan, result: CommitResult): void {
     if (!result.first) return;
     if (result.inserted > 0) this.metrics.events.inc({ outcome: 'accepted', reason: '' }, result.inserted);
-    if (result.duplicates > 0) this.metrics.events.inc({ outcome: 'duplicate', reason: '' }, result.duplicates);
-    for (const letter of plan.deadLetters) this.metrics.events.inc({ outcome: 'failed', reason: letter.reasonCode });
-    for (const { code, retryability, count } of result.codes) this.metrics.countCode(code, retryability, count);
+    if (result.duplicates > 0)
+      this.metrics.events.inc({ outcome: 'duplicate', reason: '' }, result.duplicates);
+    for (const letter of plan.deadLetters)
+      this.metrics.events.inc({ outcome: 'failed', reason: letter.reasonCode });
+    for (const { code, retryability, count } of result.codes)
+      this.metrics.countCode(code, retryability, count);
   }
 }
 
@@ -130,7 +150,13 @@ function parseEvents(batchId: string, part: BatchPart): { events: ErrorEvent[]; 
 }
 
 // The id follows from batch and payload, so that a redelivery makes the same letter.
-function deadLetter(batchId: string, stage: DeadLetter['stage'], reasonCode: string, reason: string, raw: unknown): DeadLetter {
+function deadLetter(
+  batchId: string,
+  stage: DeadLetter['stage'],
+  reasonCode: string,
+  reason: string,
+  raw: unknown,
+): DeadLetter {
   const payload = JSON.stringify(raw) ?? 'null';
   return { id: uuidFromContent(`${batchId} ${payload}`), stage, reasonCode, reason: safe(reason), payload };
 }

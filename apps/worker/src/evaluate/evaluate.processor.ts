@@ -32,7 +32,9 @@ export class EvaluateProcessor extends WorkerHost implements OnApplicationBootst
     @InjectQueue('notify') private readonly notifications: Queue,
   ) {
     super();
-    this.publicUrl = (env.PUBLIC_URL ?? `http://${env.HOST}:${env.PORT}`).replace(/\/+$/, '');
+    // An address that means "every interface" leads nowhere in a link.
+    const host = env.HOST === '0.0.0.0' || env.HOST === '::' ? 'localhost' : env.HOST;
+    this.publicUrl = (env.PUBLIC_URL ?? `http://${host}:${env.PORT}`).replace(/\/+$/, '');
   }
 
   onApplicationBootstrap(): void {

@@ -24,7 +24,11 @@ export class MaintainProcessor extends WorkerHost implements OnApplicationBootst
   // Upserted at every start, because a queue that lost its data lost its schedules too.
   async onApplicationBootstrap(): Promise<void> {
     await this.run();
-    await this.queue.upsertJobScheduler('maintain', { every: EVERY_MS }, { name: 'maintain', data: {}, opts: { removeOnComplete: true } });
+    await this.queue.upsertJobScheduler(
+      'maintain',
+      { every: EVERY_MS },
+      { name: 'maintain', data: {}, opts: { removeOnComplete: true } },
+    );
     void this.worker.run();
   }
 

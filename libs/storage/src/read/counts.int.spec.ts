@@ -59,7 +59,7 @@ function mixedEvents(): ErrorEvent[] {
       http: { status: [403, 429, 500][(i % 5) % 3]! },
       environment: i % 10 === 0 ? 'staging' : 'production',
       ...(i % 4 === 0 ? { tenant: undefined } : { tenant: `tenant-${i % 9}` }),
-    } as Partial<ErrorEvent>),
+    }),
   );
 }
 

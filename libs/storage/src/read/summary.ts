@@ -82,13 +82,14 @@ export async function readSummary(db: PrismaClient, selection: Selection): Promi
   const part = (name: string) => rows.filter((row) => row.part === name);
   const counted = (name: string) => part(name).map(({ value, count }) => ({ value, count }));
   const total = part('total')[0];
+  const newest = total?.last_at ?? null;
   return {
     window,
     total: total?.count ?? 0,
     previousTotal: part('previous')[0]?.count ?? 0,
     distinctCodes: total?.codes ?? 0,
     distinctTenants: total?.tenants ?? 0,
-    ...(total?.last_at == null ? {} : { newestAt: total.last_at.getTime() }),
+    ...(newest === null ? {} : { newestAt: newest.getTime() }),
     byRetryability: counted('retryability'),
     byCategory: counted('category'),
     byStatus: counted('status'),

@@ -12,7 +12,10 @@ import type { CommitPlan, RowIds } from './digest.js';
  * - json_to_recordset: one bind variable for any batch, and 16,000-27,000 rows/s where arrays with
  *   unnest fell to 7,700 at 5,000 rows.
  */
-export function commitStatement(plan: CommitPlan, ids: readonly RowIds[]): { text: string; values: unknown[] } {
+export function commitStatement(
+  plan: CommitPlan,
+  ids: readonly RowIds[],
+): { text: string; values: unknown[] } {
   const overflow = ids.some((id) => id.code !== id.rollupCode || id.tenant !== id.rollupTenant);
   return {
     text: overflow ? STATEMENT_OVERFLOW : STATEMENT,
@@ -121,13 +124,15 @@ SELECT EXISTS (SELECT 1 FROM gate) AS first, (SELECT count(*) FROM input) AS off
   (SELECT count(*) FROM stored) AS inserted,
   (SELECT json_agg(s) FROM (SELECT code_id AS c, class_id AS k, count(*) AS n FROM stored GROUP BY 1, 2) AS s) AS codes`;
 
-const STATEMENT = statement(`SELECT $1::int, date_trunc('minute', occurred_at), code_id, tenant_id, environment_id,
+const STATEMENT =
+  statement(`SELECT $1::int, date_trunc('minute', occurred_at), code_id, tenant_id, environment_id,
     service_id, class_id, status, count(*), max(occurred_at)
   FROM stored GROUP BY 2, 3, 4, 5, 6, 7, 8 ORDER BY 2, 3, 4, 5, 6, 7, 8`);
 
 // Past the cardinality limit the rollup counts under another code or tenant than the row holds.
 // Only then is the join with the input worth its price.
-const STATEMENT_OVERFLOW = statement(`SELECT $1::int, date_trunc('minute', occurred_at), rc, rt, environment_id,
+const STATEMENT_OVERFLOW =
+  statement(`SELECT $1::int, date_trunc('minute', occurred_at), rc, rt, environment_id,
     service_id, class_id, status, count(*), max(occurred_at)
   FROM stored JOIN (SELECT DISTINCT ON (e, o) e, o, rc, rt FROM input ORDER BY e, o) AS keyed
     ON keyed.e = stored.event_id AND to_timestamp(keyed.o / 1000) = stored.occurred_at

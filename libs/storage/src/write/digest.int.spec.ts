@@ -60,8 +60,15 @@ describe('commitDigest', () => {
     );
 
   it('stores events, rollups and outcomes together', async () => {
-    const events = [anEvent(), anEvent(), anEvent({ tenant: 'globex', error: { code: 'RATE_LIMIT_EXCEEDED' } })];
-    const result = await commitDigest(storage, planOf(events, { rejected: [{ outcome: 'invalid', reason: 'MALFORMED_JSON', count: 2 }] }));
+    const events = [
+      anEvent(),
+      anEvent(),
+      anEvent({ tenant: 'globex', error: { code: 'RATE_LIMIT_EXCEEDED' } }),
+    ];
+    const result = await commitDigest(
+      storage,
+      planOf(events, { rejected: [{ outcome: 'invalid', reason: 'MALFORMED_JSON', count: 2 }] }),
+    );
     expect(result).toMatchObject({ first: true, inserted: 3, duplicates: 0 });
     expect(result.codes.sort((a, b) => b.count - a.count)).toEqual([
       { code: 'TENANT_ACCESS_DENIED', retryability: 'permanent', count: 2 },
@@ -72,23 +79,37 @@ describe('commitDigest', () => {
   });
 
   it('does nothing at all for a redelivered batch', async () => {
-    const plan = planOf([anEvent(), anEvent()], { rejected: [{ outcome: 'invalid', reason: 'X', count: 1 }] });
+    const plan = planOf([anEvent(), anEvent()], {
+      rejected: [{ outcome: 'invalid', reason: 'X', count: 1 }],
+    });
     await commitDigest(storage, plan);
-    expect(await commitDigest(storage, plan)).toEqual({ first: false, inserted: 0, duplicates: 0, codes: [] });
+    expect(await commitDigest(storage, plan)).toEqual({
+      first: false,
+      inserted: 0,
+      duplicates: 0,
+      codes: [],
+    });
     expect(await outcomes()).toEqual({ 'accepted:': 2, 'invalid:X': 1 });
   });
 
   it('counts a resent event in another batch as a duplicate and nowhere else', async () => {
     const event = anEvent();
     await commitDigest(storage, planOf([event]));
-    expect(await commitDigest(storage, planOf([event, anEvent()]))).toMatchObject({ first: true, inserted: 1, duplicates: 1, codes: [{ count: 1 }] });
+    expect(await commitDigest(storage, planOf([event, anEvent()]))).toMatchObject({
+      first: true,
+      inserted: 1,
+      duplicates: 1,
+      codes: [{ count: 1 }],
+    });
     expect(await mismatches()).toEqual([]);
     expect(await outcomes()).toEqual({ 'accepted:': 2, 'duplicate:': 1 });
   });
 
   it('keeps an event once when fifty batches with it commit at the same time', async () => {
     const event = anEvent();
-    const results = await Promise.all(Array.from({ length: 50 }, () => commitDigest(storage, planOf([event]))));
+    const results = await Promise.all(
+      Array.from({ length: 50 }, () => commitDigest(storage, planOf([event]))),
+    );
     expect(results.reduce((sum, result) => sum + result.inserted, 0)).toBe(1);
     expect(await mismatches()).toEqual([]);
     expect(await outcomes()).toEqual({ 'accepted:': 1, 'duplicate:': 49 });
@@ -102,22 +123,35 @@ describe('commitDigest', () => {
   });
 
   it('lets eight writers update the same rollups without a deadlock', async () => {
-    const batch = () => Array.from({ length: 60 }, (_, i) => anEvent({ tenant: `t${(i * 7) % 20}`, occurredAt: NOW - (i % 3) * MINUTE }));
-    const results = await Promise.all(Array.from({ length: 40 }, () => commitDigest(storage, planOf(batch().reverse()))));
+    const batch = () =>
+      Array.from({ length: 60 }, (_, i) =>
+        anEvent({ tenant: `t${(i * 7) % 20}`, occurredAt: NOW - (i % 3) * MINUTE }),
+      );
+    const results = await Promise.all(
+      Array.from({ length: 40 }, () => commitDigest(storage, planOf(batch().reverse()))),
+    );
     expect(results.reduce((sum, result) => sum + result.inserted, 0)).toBe(2_400);
     expect(await mismatches()).toEqual([]);
   });
 
   it('counts under __other__ what the digest moved there, and keeps the row as it is', async () => {
     const rows = rowsOf([anEvent({ tenant: 'a' }), anEvent({ tenant: 'b' })], project);
-    await commitDigest(storage, planOf([], { rows: rows.map((row) => ({ ...row, rollupTenant: row.tenant === 'b' ? OTHER : row.tenant })) }));
+    await commitDigest(
+      storage,
+      planOf([], {
+        rows: rows.map((row) => ({ ...row, rollupTenant: row.tenant === 'b' ? OTHER : row.tenant })),
+      }),
+    );
     const counted = await database.query<{ value: string; n: string }>(
       `SELECT d.value, sum(r.count) AS n FROM error_rollup_minute r
        JOIN dimension_value d ON d.project_id = r.project_id AND d.id = r.tenant_id
        WHERE r.project_id = $1 GROUP BY 1 ORDER BY 1`,
       [project],
     );
-    expect(counted).toEqual([{ value: OTHER, n: '1' }, { value: 'a', n: '1' }]);
+    expect(counted).toEqual([
+      { value: OTHER, n: '1' },
+      { value: 'a', n: '1' },
+    ]);
   });
 
   it('makes the day of an event on the write path', async () => {
@@ -134,13 +168,21 @@ describe('commitDigest', () => {
 
   it('files dead letters with the batch and takes them back when they are replayed', async () => {
     const id = uuidV7(NOW);
-    const letter = { id, stage: 'commit' as const, reasonCode: '22P05', reason: 'unsupported', payload: '{"a":"b"}' };
+    const letter = {
+      id,
+      stage: 'commit' as const,
+      reasonCode: '22P05',
+      reason: 'unsupported',
+      payload: '{"a":"b"}',
+    };
     const failed = { outcome: 'failed', reason: '22P05', count: 1 };
     await commitDigest(storage, planOf([anEvent()], { deadLetters: [letter], rejected: [failed] }));
     expect(await outcomes()).toEqual({ 'accepted:': 1, 'failed:22P05': 1 });
     await commitDigest(storage, planOf([anEvent({ replayOf: id })]));
     expect(await outcomes()).toEqual({ 'accepted:': 2, 'failed:22P05': 0 });
-    expect(await database.query('SELECT status FROM dead_letter WHERE project_id = $1', [project])).toEqual([{ status: 'replayed' }]);
+    expect(await database.query('SELECT status FROM dead_letter WHERE project_id = $1', [project])).toEqual([
+      { status: 'replayed' },
+    ]);
   });
 
   it('tells a poisonous row from a fault of the infrastructure', async () => {
@@ -149,7 +191,9 @@ describe('commitDigest', () => {
     expect(sqlState(error)).toBe('22P05');
     expect(faultKind(error)).toBe('data');
     expect(fullMessage(error)).toMatch(/Unicode|u0000/);
-    const cut: unknown = await storage.db.$queryRawUnsafe('SELECT pg_terminate_backend(pg_backend_pid())').catch((caught: unknown) => caught);
+    const cut: unknown = await storage.db
+      .$queryRawUnsafe('SELECT pg_terminate_backend(pg_backend_pid())')
+      .catch((caught: unknown) => caught);
     expect(faultKind(cut)).toBe('infrastructure');
   });
 });

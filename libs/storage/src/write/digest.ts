@@ -53,7 +53,8 @@ export async function commitDigest(
   await ensurePartitions(storage.db, plan);
   const ids = await resolveIds(storage, plan);
   const statement = commitStatement(plan, ids);
-  const answer = options.dryRun === true ? await rolledBack(storage.db, statement) : await run(storage.db, statement);
+  const answer =
+    options.dryRun === true ? await rolledBack(storage.db, statement) : await run(storage.db, statement);
   return {
     first: answer.first,
     inserted: Number(answer.inserted),
@@ -82,7 +83,11 @@ async function resolveIds(storage: Storage, plan: CommitPlan): Promise<RowIds[]>
   const { dictionary } = storage;
   const { projectId, rows } = plan;
   const column = (kind: Parameters<typeof dictionary.resolve>[1], key: keyof DigestRow) =>
-    dictionary.resolve(projectId, kind, rows.map((row) => row[key] as string));
+    dictionary.resolve(
+      projectId,
+      kind,
+      rows.map((row) => row[key] as string),
+    );
   const code = await column('code', 'code');
   const tenant = await column('tenant', 'tenant');
   const environment = await column('environment', 'environment');
@@ -91,7 +96,10 @@ async function resolveIds(storage: Storage, plan: CommitPlan): Promise<RowIds[]>
   const route = await column('route', 'route');
   const rollupCode = await column('code', 'rollupCode');
   const rollupTenant = await column('tenant', 'rollupTenant');
-  const classId = await dictionary.resolveClasses(projectId, rows.map((row) => row.classification));
+  const classId = await dictionary.resolveClasses(
+    projectId,
+    rows.map((row) => row.classification),
+  );
   return rows.map((_, i) => ({
     code: code[i]!,
     tenant: tenant[i]!,
@@ -107,7 +115,11 @@ async function resolveIds(storage: Storage, plan: CommitPlan): Promise<RowIds[]>
 
 async function ensurePartitions(db: PrismaClient, plan: CommitPlan): Promise<void> {
   await ensureKnown(db, 'ingest_batch', [plan.createdAt]);
-  await ensureKnown(db, 'error_event', plan.rows.map((row) => row.occurredAt));
+  await ensureKnown(
+    db,
+    'error_event',
+    plan.rows.map((row) => row.occurredAt),
+  );
 }
 
 async function ensureKnown(db: PrismaClient, table: PartitionedTable, times: number[]): Promise<void> {

@@ -88,7 +88,7 @@ describe('createProject', () => {
     expect(project.createdAt.getTime()).toBe(NOW);
     const catalogs = await listProjectCatalogs(storage.db, project.id);
     expect(catalogs.map(({ slug, codesOnly, version }) => [slug, codesOnly, version])).toEqual([
-      ['aether365', false, 1],
+      ['aether365', true, 1],
       ['errata', true, 1],
       ['http', false, 1],
     ]);
@@ -298,7 +298,7 @@ describe('catalogs', () => {
     await note();
     const loaded = await loadProjectCatalogs(storage.db, projectId);
     expect(loaded.map(({ catalog, codesOnly }) => [catalog.slug, catalog.version, codesOnly])).toEqual([
-      ['aether365', 1, false],
+      ['aether365', 1, true],
       ['errata', 1, true],
       ['http', 2, false],
     ]);

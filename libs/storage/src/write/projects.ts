@@ -87,7 +87,7 @@ export async function createProject(
       const id = inserted[0]?.id;
       if (id === undefined) throw new SlugTakenError(slug);
       await attachDefaultCatalogs(tx, id);
-      await createDefaultRules(tx as unknown as PrismaClient, id, now);
+      await createDefaultRules(tx, id, now);
       const { organizationId, actor = SYSTEM } = input;
       await writeAudit(
         tx,

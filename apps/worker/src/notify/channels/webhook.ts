@@ -1,6 +1,7 @@
 import { webhookConfig, webhookSecrets } from '@errata/contracts';
 import type { WebhookSecrets } from '@errata/contracts';
 import { postGuarded, signWebhook } from '@errata/platform';
+import type { OutboundAnswer } from '@errata/platform';
 import { retryAfterMs } from '../retry-schedule.js';
 import type { Channel, OutboundMessage, SendContext, SendResult } from './channel.js';
 
@@ -64,7 +65,7 @@ function secretsOf(opened: string | undefined, now: number): string[] {
  * What an answer means: 2xx is a delivery; 410 says that nobody listens any more; everything else is tried again, a
  * redirect included, which is not followed.
  */
-function resultOf(response: { status: number; headers: object }, now: number): SendResult {
+function resultOf(response: Pick<OutboundAnswer, 'status' | 'headers'>, now: number): SendResult {
   const { status } = response;
   if (status >= 200 && status < 300) return { kind: 'delivered', status };
   if (status === 410) {
@@ -75,8 +76,7 @@ function resultOf(response: { status: number; headers: object }, now: number): S
       disableChannel: 'The receiver answered 410 Gone.',
     };
   }
-  const header = Object.entries(response.headers).find(([name]) => name.toLowerCase() === 'retry-after')?.[1];
-  const wait = retryAfterMs(typeof header === 'string' ? header : undefined, now);
+  const wait = retryAfterMs(response.headers['retry-after'], now);
   const error =
     status >= 300 && status < 400 ? `HTTP ${status}: redirects are not followed` : `HTTP ${status}`;
   return { kind: 'retry', status, error, ...(wait === undefined ? {} : { retryAfterMs: wait }) };
