@@ -49,12 +49,14 @@ function fail(message) {
 
 async function prepare() {
   requireNode();
+  // `install` and not `ci`: a mirror may lack the optional packages of other platforms, and `ci` refuses a
+  // lock file that was written against one. `--no-save` leaves the lock file as it is.
   await step(
     'dependencies',
     'Installing dependencies',
     () => [hashFile('package-lock.json'), existsSync(bin('nx'))],
     () =>
-      run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+      run('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'], {
         shell: process.platform === 'win32',
       }),
   );
