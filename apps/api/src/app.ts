@@ -174,7 +174,7 @@ async function createNest(env: Env, deps: AppDeps): Promise<NestFastifyApplicati
     abortOnError: false,
   });
   const fastify = adapter.getInstance();
-  registerBodyParser(fastify as never, env);
+  registerBodyParser(fastify, env);
   fastify.addHook('onRequest', async (request, reply) => {
     void reply.headers({
       'x-request-id': request.id,

@@ -21,11 +21,7 @@ export function registerBodyParser(fastify: FastifyInstance, env: Env): void {
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('*', async (request: FastifyRequest, payload: Readable) => {
     if (STREAMED.has(request.routeOptions.url ?? '')) return payload;
-    const body = await readBody(
-      payload,
-      request as AuthorizedRequest,
-      Math.min(MAX_ADMIN_BYTES, env.MAX_BODY_BYTES),
-    );
+    const body = await readBody(payload, request, Math.min(MAX_ADMIN_BYTES, env.MAX_BODY_BYTES));
     return body.length === 0 ? undefined : parseBody(body);
   });
 }

@@ -86,7 +86,7 @@ function workerDefaults(env: Env): QueueOptions {
     maxStalledCount: MAX_STALLED_COUNT,
     settings: { backoffStrategy: (attemptsMade: number) => backoffDelay(attemptsMade) },
   };
-  return options as QueueOptions;
+  return options;
 }
 
 /** Builds and starts the worker: it consumes from the moment this returns. */

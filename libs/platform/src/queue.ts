@@ -122,7 +122,7 @@ function redis(url: string, options: object): ConnectionOptions {
     connectTimeout: 5_000,
     retryStrategy: (attempt: number) => Math.min(100 * 2 ** Math.min(attempt, 5), 2_000),
     ...options,
-  } as ConnectionOptions;
+  };
 }
 
 function postgresOptions(env: QueueEnv, max: number): QueueOptions & WorkerOptions {
@@ -133,6 +133,6 @@ function postgresOptions(env: QueueEnv, max: number): QueueOptions & WorkerOptio
       max,
       connectionTimeoutMillis: env.QUEUE_TIMEOUT_MS,
       query_timeout: Math.max(env.QUEUE_TIMEOUT_MS, 5_000),
-    } as never,
+    },
   };
 }

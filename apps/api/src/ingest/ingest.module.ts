@@ -19,9 +19,6 @@ const MAX_IN_FLIGHT = 100_000;
 @Injectable()
 export class QueueCoalescer implements Coalescer, BeforeApplicationShutdown {
   private readonly inner: Coalescer;
-  readonly add: Coalescer['add'];
-  readonly count: Coalescer['count'];
-  readonly drain: Coalescer['drain'];
 
   constructor(
     @InjectQueue('ingest') queue: Queue,
@@ -39,11 +36,22 @@ export class QueueCoalescer implements Coalescer, BeforeApplicationShutdown {
       onError: (error) => logger.warn({ err: error }, 'the queue did not take a batch'),
     });
     queue.on('error', (error) => logger.warn({ err: error }, 'ingest queue'));
-    ({ add: this.add, count: this.count, drain: this.drain } = this.inner);
   }
 
-  async beforeApplicationShutdown(): Promise<void> {
-    await this.drain();
+  add(...parameters: Parameters<Coalescer['add']>): Promise<void> {
+    return this.inner.add(...parameters);
+  }
+
+  count(...parameters: Parameters<Coalescer['count']>): void {
+    this.inner.count(...parameters);
+  }
+
+  drain(): Promise<void> {
+    return this.inner.drain();
+  }
+
+  beforeApplicationShutdown(): Promise<void> {
+    return this.drain();
   }
 }
 

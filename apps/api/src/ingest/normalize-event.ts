@@ -44,20 +44,9 @@ export function normalizeEvent(raw: unknown, sender: Sender, now: number): Norma
     return reject('INVALID_EVENT', issue.message, issue.path.join('.') || undefined);
   }
   const wire = parsed.data;
-  if (sender.multiTenant && (wire.tenant === undefined || wire.tenant.trim() === '')) {
-    return reject(
-      'TENANT_REQUIRED',
-      'this ingest key is multi-tenant, so every event must name its tenant',
-      'tenant',
-    );
-  }
-  if (!saysSomething(wire)) {
-    return reject('INVALID_EVENT', 'needs at least one of error, http.status or response', 'error');
-  }
+  const refused = refusal(wire, sender);
+  if (refused !== undefined) return refused;
   const eventId = wire.event_id === undefined ? undefined : normalizeUuid(wire.event_id);
-  if (wire.event_id !== undefined && eventId === undefined) {
-    return reject('INVALID_EVENT', 'must be a UUID: 32 hex digits, with or without dashes', 'event_id');
-  }
   const occurred = occurredAt(wire.timestamp, eventId, now);
   if (typeof occurred === 'string') return reject('INVALID_EVENT', occurred, 'timestamp');
   const outside = outsideWindow(occurred.at, sender, now);
@@ -67,6 +56,23 @@ export function normalizeEvent(raw: unknown, sender: Sender, now: number): Norma
     ok: true,
     event: eventOf(wire, eventId, occurred, [...cleaned.notes, ...unknown.notes], unknown.values),
   };
+}
+
+function refusal(wire: WireEvent, sender: Sender): Normalized | undefined {
+  if (sender.multiTenant && (wire.tenant ?? '').trim() === '') {
+    return reject(
+      'TENANT_REQUIRED',
+      'this ingest key is multi-tenant, so every event must name its tenant',
+      'tenant',
+    );
+  }
+  if (!saysSomething(wire)) {
+    return reject('INVALID_EVENT', 'needs at least one of error, http.status or response', 'error');
+  }
+  if (wire.event_id !== undefined && normalizeUuid(wire.event_id) === undefined) {
+    return reject('INVALID_EVENT', 'must be a UUID: 32 hex digits, with or without dashes', 'event_id');
+  }
+  return undefined;
 }
 
 function reject(code: string, message: string, field?: string): Normalized {

@@ -1,4 +1,4 @@
-import { ApiError } from '@errata/contracts';
+import type { ApiError } from '@errata/contracts';
 import { parseRequest } from './parse-request.js';
 
 const JSON_TYPE = 'application/json';

@@ -65,7 +65,7 @@ function eventsOf(value: unknown): unknown[] {
     );
   }
   if (!('events' in value)) return [value];
-  const { events } = value as { events: unknown };
+  const { events } = value;
   if (Array.isArray(events)) return events;
   const message = 'must be an array of events';
   throw new ApiError('INVALID_FIELD', `events ${message}.`, { errors: [{ field: 'events', message }] });

@@ -25,7 +25,7 @@ export async function prepareDatabase(
 ): Promise<string[]> {
   const applied = await migrate({
     databaseUrl,
-    after: (client) => migrateQueue(client as never, queueSchema),
+    after: (client) => migrateQueue(client, queueSchema),
   });
   const storage = await openStorage({ databaseUrl, poolSize: 2 });
   try {

@@ -161,7 +161,7 @@ async function rolledBack(db: PrismaClient, statement: { text: string; values: u
   await db
     .$transaction(
       async (tx) => {
-        result = await run(tx as unknown as Runner, statement);
+        result = await run(tx, statement);
         throw new RolledBack();
       },
       { maxWait: 10_000, timeout: 20_000 },
