@@ -3,7 +3,6 @@ import { parseJson, scanJson } from '@errata/core';
 import type { Env } from '@errata/platform';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Readable } from 'node:stream';
-import type { AuthorizedRequest } from './auth/policy.js';
 import { readBody } from './ingest/ingest.controller.js';
 
 /** Largest body of anything but ingest. */
