@@ -5,8 +5,26 @@ import { DAYS_AHEAD, dropDaysBefore, ensureDays } from './partitions.js';
 /** How long a batch's gate outlives it: longer than any queue may hold a job back. */
 export const GATE_DAYS = 7;
 
+/** Days that finished deliveries, resolved dead letters and outcomes are kept. */
+export const HISTORY_DAYS = 90;
+
+/** Days that counts are kept: they are small, and comparisons with last year want them. */
+export const ROLLUP_DAYS = 400;
+
 /** Rows deleted by one statement, so that no lock is held for long. */
 const CHUNK = 5_000;
+
+const before = (column: string) => `${column} < to_timestamp($1::float8 / 1000)`;
+
+/** What is deleted when it is old, with the column that says how old it is. */
+const AGEING: ReadonlyArray<{ days: number; from: string }> = [
+  { days: GATE_DAYS, from: `event_gate WHERE ${before('occurred_at')}` },
+  { days: HISTORY_DAYS, from: `notification WHERE ${before('at')}` },
+  { days: HISTORY_DAYS, from: `outbox WHERE ${before('finished_at')}` },
+  { days: HISTORY_DAYS, from: `dead_letter WHERE ${before('resolved_at')}` },
+  { days: HISTORY_DAYS, from: `outcome_minute WHERE ${before('minute')}` },
+  { days: ROLLUP_DAYS, from: `error_rollup_minute WHERE ${before('minute')}` },
+];
 
 export interface MaintenanceReport {
   droppedPartitions: string[];
@@ -26,16 +44,13 @@ export async function maintain(db: PrismaClient, now: number): Promise<Maintenan
     ...(await dropDaysBefore(db, 'error_event', now - longest * DAY)),
     ...(await dropDaysBefore(db, 'ingest_batch', now - GATE_DAYS * DAY)),
   ];
-  let deletedRows = await deleteChunked(
-    db,
-    `event_gate WHERE occurred_at < to_timestamp($1::float8 / 1000)`,
-    now - GATE_DAYS * DAY,
-  );
+  let deletedRows = 0;
+  for (const { days, from } of AGEING) deletedRows += await deleteChunked(db, from, now - days * DAY);
   for (const project of await db.project.findMany({ select: { id: true, retentionDays: true } })) {
     if (project.retentionDays >= longest) continue;
     deletedRows += await deleteChunked(
       db,
-      `error_event WHERE project_id = ${project.id} AND occurred_at < to_timestamp($1::float8 / 1000)`,
+      `error_event WHERE project_id = ${project.id} AND ${before('occurred_at')}`,
       now - project.retentionDays * DAY,
     );
   }
@@ -47,13 +62,13 @@ async function longestRetention(db: PrismaClient): Promise<number> {
   return _max.retentionDays ?? 30;
 }
 
-async function deleteChunked(db: PrismaClient, fromWhere: string, before: number): Promise<number> {
+async function deleteChunked(db: PrismaClient, fromWhere: string, cutoff: number): Promise<number> {
   const [table, where] = fromWhere.split(' WHERE ') as [string, string];
   let total = 0;
   for (;;) {
     const deleted = await db.$executeRawUnsafe(
       `DELETE FROM ${table} WHERE (tableoid, ctid) IN (SELECT tableoid, ctid FROM ${table} WHERE ${where} LIMIT ${CHUNK})`,
-      before,
+      cutoff,
     );
     total += deleted;
     if (deleted < CHUNK) return total;

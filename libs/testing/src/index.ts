@@ -4,3 +4,4 @@ export * from './queue-backends.js';
 export * from './builders.js';
 export * from './processes.js';
 export * from './project.js';
+export * from './fault-proxy.js';

@@ -333,7 +333,7 @@ CREATE TABLE incident (
 );
 
 CREATE UNIQUE INDEX incident_open ON incident (project_id, rule_id, group_key) WHERE state <> 'resolved';
-CREATE INDEX incident_recent ON incident (project_id, pending_at);
+CREATE INDEX incident_recent ON incident (project_id, pending_at, id);
 
 CREATE TABLE incident_event (
   project_id integer NOT NULL,
@@ -376,6 +376,8 @@ CREATE TABLE outbox (
 );
 
 CREATE INDEX outbox_due ON outbox (next_attempt_at) WHERE state = 'pending';
+-- Order per incident and channel is kept by looking for an earlier row that is still pending.
+CREATE INDEX outbox_by_incident ON outbox (project_id, incident_id, channel_id);
 
 -- The delivery log: one row per attempt.
 CREATE TABLE notification (

@@ -45,7 +45,7 @@ const MIB = 1024 * 1024;
 const TIMEOUT_MS = 3_000;
 const CLOCK_TOLERANCE_MS = 2_000;
 const OLDEST_POSTGRES = 15;
-/** Share of Redis memory at which the API stops admitting events. */
+/** Share of Redis memory that leaves too little room for a backlog: a full Redis stops the workers too. */
 const REDIS_FULL = 0.6;
 const REDIS_SETTINGS: Record<string, { wanted: string; why: string }> = {
   appendonly: { wanted: 'yes', why: 'accepted events are lost when Redis stops' },
@@ -173,7 +173,7 @@ function checkRedisMemory({ usedMemory, maxMemory }: RedisFacts): Finding[] {
     return [warn('redis memory', `${used}, without a limit`, fix)];
   }
   const what = `${used} of ${mebibytes(maxMemory)}`;
-  const fix = 'raise maxmemory or add workers: from 60 % on the API takes no more events';
+  const fix = 'raise maxmemory or add workers: a full Redis takes no more events and stops the workers too';
   return [usedMemory >= maxMemory * REDIS_FULL ? warn('redis memory', what, fix) : ok('redis memory', what)];
 }
 
