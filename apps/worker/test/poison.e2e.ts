@@ -59,16 +59,23 @@ describe.each(queueBackends())('poison in the queue, on $name', (backend) => {
       [project.projectId],
     );
 
-  // The edge would have refused this status; Postgres finds that no smallint holds it.
-  const poison = anEvent({ http: { status: 99_999 } });
+  // The edge would have refused this attempt; Postgres finds that no smallint holds it.
+  const poison = anEvent({ attempt: 99_999 });
 
   it('stores the neighbours, files the poison with its reason, and counts each once', async () => {
-    const events = [...Array.from({ length: 9 }, () => anEvent()), poison, { eventId: 'no id', occurredAt: 'never' }];
+    const events = [
+      ...Array.from({ length: 9 }, () => anEvent()),
+      poison,
+      { eventId: 'no id', occurredAt: 'never' },
+    ];
     await add(jobOf(events));
     await eventually(async () => expect(await outcome('accepted')).toBe(9), 20_000);
     expect(await outcome('failed')).toBe(2);
     const filed = await letters();
-    expect(filed.map(({ stage, reason_code }) => `${stage}/${reason_code}`)).toEqual(['commit/22003', 'parse/PAYLOAD']);
+    expect(filed.map(({ stage, reason_code }) => `${stage}/${reason_code}`)).toEqual([
+      'commit/22003',
+      'parse/PAYLOAD',
+    ]);
   });
 
   it('files a job that is no job at all and goes on', async () => {
