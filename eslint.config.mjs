@@ -1,5 +1,5 @@
 import nx from '@nx/eslint-plugin';
-import { importX } from 'eslint-plugin-import-x';
+import { createNodeResolver, importX } from 'eslint-plugin-import-x';
 import tseslint from 'typescript-eslint';
 
 const FRAMEWORK = ['@nestjs/*', 'fastify', '@fastify/*', 'rxjs', 'reflect-metadata'];
@@ -76,7 +76,10 @@ export default tseslint.config(
     plugins: { '@nx': nx, 'import-x': importX },
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     settings: {
-      'import-x/resolver': { node: { extensions: ['.ts'] } },
+      // Sources import `./x.js` and mean `./x.ts`; without the alias the cycle check would see nothing.
+      'import-x/resolver-next': [
+        createNodeResolver({ extensions: ['.ts'], extensionAlias: { '.js': ['.ts', '.js'] } }),
+      ],
       'import-x/parsers': { '@typescript-eslint/parser': ['.ts'] },
     },
     rules: {
