@@ -167,7 +167,8 @@ function sha8(text: string): string {
 
 /** Makes the cluster on first use. @returns the password of its only user */
 async function initialise(native: string, directory: string, owner: Owner | undefined): Promise<string> {
-  const passwordFile = path.join(directory, '..', 'postgres.password');
+  // Beside the cluster and named like it: clusters that had to move share a parent directory.
+  const passwordFile = `${directory}.password`;
   if (existsSync(path.join(directory, 'PG_VERSION'))) {
     const known = await readFile(passwordFile, 'utf8').catch(() => undefined);
     if (known !== undefined) return known.trim();

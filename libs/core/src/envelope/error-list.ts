@@ -1,28 +1,46 @@
 import type { Envelope } from './envelope.js';
-import { codeOf, detailsOf, firstText, isRecord, own, text } from './fields.js';
+import { fieldErrorsOf } from './field-errors.js';
+import {
+  detailsOf,
+  firstCode,
+  firstText,
+  httpStatusOf,
+  own,
+  recordsIn,
+  requestIdOf,
+  text,
+} from './fields.js';
 
-const MAX_ERRORS = 50;
 const MESSAGES_JOINED = 5;
+const CODES = ['code', 'errorCode', 'error_code', 'Code'];
+const MESSAGES = ['message', 'errorMessage', 'msg', 'Message'];
 
 /**
- * `{"errors":[{"message","code"?},…]}`. The first code stands for the response and the codes after it
- * are kept beside it; the messages are joined.
+ * `{"errors":[{"message","code"?},…]}`, also with texts in the list (Rails). The first code stands for the
+ * response and the codes after it are kept beside it; the messages are joined.
  */
 export const errorList: Envelope = {
   name: 'error-list',
   read(body) {
     const list = own(body, 'errors');
     if (!Array.isArray(list)) return undefined;
-    const errors = list.slice(0, MAX_ERRORS).filter(isRecord);
-    if (errors.length === 0) return undefined;
-    const codes = errors.map((error) => codeOf(own(error, 'code'))).filter((code) => code !== undefined);
-    const messages = errors.map((error) => text(own(error, 'message'))).filter((m) => m !== undefined);
+    const errors = recordsIn(list);
+    const texts = list
+      .slice(0, MESSAGES_JOINED)
+      .map(text)
+      .filter((item) => item !== undefined);
+    if (errors.length === 0 && texts.length === 0) return undefined;
+    const codes = errors.map((error) => firstCode(error, CODES)).filter((code) => code !== undefined);
+    const messages = errors.map((error) => firstText(error, MESSAGES)).filter((m) => m !== undefined);
+    const joined = text([...texts, ...messages].slice(0, MESSAGES_JOINED).join('; '));
     return {
-      code: codes[0],
-      message: text(messages.slice(0, MESSAGES_JOINED).join('; ')),
-      requestId: firstText(body, ['request_id', 'requestId']),
+      code: firstCode(body, CODES) ?? codes[0],
+      message: joined ?? firstText(body, ['message']),
+      requestId: requestIdOf(body),
       details: errors.length > 1 ? detailsOf(errors) : detailsOf(own(errors[0] ?? {}, 'details')),
-      others: codes.slice(1),
+      others: codes,
+      status: httpStatusOf(own(body, 'status')),
+      fieldErrors: fieldErrorsOf(errors),
     };
   },
 };

@@ -8,6 +8,10 @@ const MAX_CODE = 128;
 const MAX_TEXT = 2_000;
 const MAX_DEPTH = 8;
 const MAX_NODES = 500;
+const MAX_ITEMS = 50;
+
+/** Words of one case joined by `_`, `.` or `-`: the two alternatives start with different letters. */
+const TOKEN = /^(?:[A-Z][A-Z0-9]*(?:[_.-][A-Z0-9]+)+|[a-z][a-z0-9]*(?:[_.-][a-z0-9]+)+)$/;
 
 export type JsonRecord = Record<string, unknown>;
 
@@ -29,6 +33,48 @@ export function firstText(record: JsonRecord, names: readonly string[]): string 
   return undefined;
 }
 
+const REQUEST_IDS = [
+  'request_id',
+  'requestId',
+  'requestID',
+  'traceId',
+  'trace_id',
+  'correlationId',
+  'correlation_id',
+];
+
+/** The id under which the API knows the request, from the members that usually carry it. */
+export function requestIdOf(record: JsonRecord): string | undefined {
+  return firstText(record, REQUEST_IDS);
+}
+
+/** An HTTP status, 100 to 599, as a number or as digits. */
+export function httpStatusOf(value: unknown): number | undefined {
+  const status = typeof value === 'string' && /^\d{3}$/.test(value) ? Number(value) : value;
+  return typeof status === 'number' && Number.isInteger(status) && status >= 100 && status <= 599
+    ? status
+    : undefined;
+}
+
+/** The records among the first 50 items of a list; nothing where the value is no list. */
+export function recordsIn(value: unknown): JsonRecord[] {
+  return Array.isArray(value) ? value.slice(0, MAX_ITEMS).filter(isRecord) : [];
+}
+
+/** The first of several own properties that is a code. */
+export function firstCode(record: JsonRecord, names: readonly string[]): string | undefined {
+  for (const name of names) {
+    const found = codeOf(own(record, name));
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** Every code that the named own properties hold, in the order of the names. */
+export function codesAt(record: JsonRecord, names: readonly string[]): string[] {
+  return names.map((name) => codeOf(own(record, name))).filter((code) => code !== undefined);
+}
+
 /** Text without NUL and lone surrogates, which Postgres refuses, cut to 2,000 characters. */
 export function text(value: unknown): string | undefined {
   if (typeof value !== 'string') return undefined;
@@ -46,6 +92,15 @@ export function codeOf(value: unknown): string | undefined {
   const clean = value.trim();
   if (clean === '' || clean.length > MAX_CODE || /[\s\p{Cc}]/u.test(clean)) return undefined;
   return storable(clean);
+}
+
+/**
+ * A text in a place that may hold a code or a sentence: `rate_limited`, `EMAIL_TAKEN`, `user.not_found`
+ * are codes, a single plain word such as `Forbidden` is not.
+ */
+export function tokenOf(value: unknown): string | undefined {
+  const code = typeof value === 'string' ? codeOf(value) : undefined;
+  return code !== undefined && TOKEN.test(code) ? code : undefined;
 }
 
 /** A code that the client states itself: taken as it is, since it says that this is the code. */

@@ -1,7 +1,6 @@
 import type { Envelope } from './envelope.js';
-import { codeOf, detailsOf, firstText, isRecord, own } from './fields.js';
-
-const REQUEST_ID = ['request_id', 'requestId'];
+import { fieldErrorsOf } from './field-errors.js';
+import { detailsOf, firstCode, firstText, httpStatusOf, isRecord, own, requestIdOf } from './fields.js';
 
 /** `{"success":false,"error":{"code","message","details"}}`; the `success` flag may be missing. */
 export const nestedError: Envelope = {
@@ -9,11 +8,14 @@ export const nestedError: Envelope = {
   read(body) {
     const error = own(body, 'error');
     if (!isRecord(error)) return undefined;
+    const details = own(error, 'details') ?? own(error, 'errors');
     return {
-      code: codeOf(own(error, 'code')),
-      message: firstText(error, ['message']),
-      requestId: firstText(error, REQUEST_ID) ?? firstText(body, REQUEST_ID),
-      details: detailsOf(own(error, 'details')),
+      code: firstCode(error, ['code', 'errorCode', 'error_code']),
+      message: firstText(error, ['message', 'detail', 'description']),
+      requestId: requestIdOf(error) ?? requestIdOf(body),
+      details: detailsOf(details),
+      status: httpStatusOf(own(error, 'status') ?? own(error, 'statusCode')),
+      fieldErrors: fieldErrorsOf(details),
     };
   },
 };
