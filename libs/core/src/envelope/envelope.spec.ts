@@ -11,7 +11,7 @@ describe('readResponse', () => {
     [
       'a nested error',
       { success: false, error: { code: 'A_B', message: 'no', details: { field: 'x' } } },
-      { code: 'A_B', message: 'no', details: { field: 'x' } },
+      { code: 'A_B', message: 'no', details: { field: 'x' }, fieldErrors: [{ field: 'x' }] },
     ],
     [
       'a nested error with empty details',
@@ -51,33 +51,41 @@ describe('readResponse', () => {
         errors: [{ field: 'a', message: 'm' }],
         request_id: 'r',
       },
-      { code: 'BAD', message: 'why', requestId: 'r', details: [{ field: 'a', message: 'm' }] },
+      {
+        code: 'BAD',
+        message: 'why',
+        requestId: 'r',
+        details: [{ field: 'a', message: 'm' }],
+        status: 400,
+        fieldErrors: [{ field: 'a', message: 'm' }],
+      },
     ],
     [
       'a problem named by its type',
       { type: 'https://x.example/problems/out-of-credit', title: 'No credit', status: 403 },
-      { code: 'out-of-credit', message: 'No credit' },
+      { code: 'out-of-credit', message: 'No credit', status: 403 },
     ],
     [
       'a problem type with a fragment',
       { type: 'https://x.example/problems#quota-exceeded/', title: 'T', status: 429 },
-      { code: 'quota-exceeded', message: 'T' },
+      { code: 'quota-exceeded', message: 'T', status: 429 },
     ],
     [
       'a problem type that repeats the status',
       { type: 'https://x.example/404', title: 'T', status: 404 },
-      { message: 'T' },
+      { message: 'T', status: 404 },
     ],
     [
       'a problem type that cites the RFC',
       { type: 'https://tools.ietf.org/html/rfc9110#section-15.5.5', title: 'T', status: 404 },
-      { message: 'T' },
+      { message: 'T', status: 404 },
     ],
     ['a numeric code', { error: { code: 1007 } }, { code: '1007' }],
     ['a sentence in the place of a code', { error: { code: 'not a code', message: 'm' } }, { message: 'm' }],
     ['a body of another kind', { ok: false }, {}],
     ['an empty list', { errors: [] }, {}],
-    ['a list of texts', { errors: ['x'] }, {}],
+    ['a list of texts', { errors: ['x', 'y'] }, { message: 'x; y' }],
+    ['a list of numbers', { errors: [1] }, {}],
     ['an array', [1], {}],
     ['nothing', undefined, {}],
   ];
@@ -116,7 +124,12 @@ describe('readResponse', () => {
 
   it('reads Retry-After and the request id from the headers', () => {
     const headers = { 'retry-after': '60', 'x-request-id': 'r1' };
-    expect(read({ headers })).toEqual({ retryAfter: '60', requestId: 'r1', others: [] });
+    expect(read({ headers })).toEqual({
+      retryAfter: '60',
+      requestId: 'r1',
+      others: [],
+      retryAdvice: { retryAfterSeconds: 60, source: 'retry-after' },
+    });
     expect(read({ headers }, { http: { retryAfter: '5' } }).retryAfter).toBe('5');
     expect(read({ headers: { 'Retry-After': '7' } }).retryAfter).toBe('7');
     expect(read({ headers, body: { error: 'x', request_id: 'r2' } }).requestId).toBe('r2');
@@ -124,7 +137,13 @@ describe('readResponse', () => {
 
   it('drops NUL and lone surrogates, which would fail the commit', () => {
     const body = '{"error":{"code":"A","message":"a\\u0000b\\ud800","details":{"k\\u0000":["\\u0000x"]}}}';
-    expect(read({ body })).toEqual({ code: 'A', message: 'ab\ufffd', details: { k: ['x'] }, others: [] });
+    expect(read({ body })).toEqual({
+      code: 'A',
+      message: 'ab\ufffd',
+      details: { k: ['x'] },
+      fieldErrors: [{ field: 'k', message: 'x' }],
+      others: [],
+    });
   });
 
   it('bounds the details in depth and number', () => {

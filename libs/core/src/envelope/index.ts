@@ -144,7 +144,8 @@ function readableBody(body: unknown): unknown {
   if (typeof body !== 'string') return body;
   if (body.length > MAX_BODY) return undefined;
   const trimmed = body.trim();
-  if (trimmed.startsWith('<')) return trimmed;
+  // A parser that throws costs more than all the rest, so it is asked only about what may be JSON.
+  if (!/^[{["\d\-tfn]/.test(trimmed)) return trimmed;
   try {
     const parsed: unknown = JSON.parse(trimmed);
     return typeof parsed === 'object' ? parsed : undefined;
