@@ -4,11 +4,7 @@ import { Global, Module } from '@nestjs/common';
 import type { DynamicModule, INestApplicationContext } from '@nestjs/common';
 import { QUEUES } from '@errata/contracts';
 import {
-  LOCK_DURATION,
-  MAX_STALLED_COUNT,
   NestLogger,
-  STALLED_INTERVAL,
-  backoffDelay,
   consumerOptions,
   createLogger,
   createMetrics,
@@ -17,7 +13,6 @@ import {
 } from '@errata/platform';
 import type { Clock, Env, Logger } from '@errata/platform';
 import { openStorage } from '@errata/storage';
-import type { QueueOptions, WorkerOptions } from 'bullmq';
 import type { Storage } from '@errata/storage';
 import { DigestModule } from './digest/digest.module.js';
 import { EvaluateModule } from './evaluate/evaluate.module.js';
@@ -55,7 +50,7 @@ class DepsModule {
     const queues = BullModule.registerQueue(...QUEUES.map((name) => ({ name })));
     return {
       module: DepsModule,
-      imports: [BullModule.forRoot(workerDefaults(env)), queues],
+      imports: [BullModule.forRoot(consumerOptions(env)), queues],
       providers: values.map(([provide, useValue]) => ({ provide, useValue })),
       exports: [...values.map(([provide]) => provide), queues],
     };
@@ -71,22 +66,6 @@ class AppModule {
       providers: [HealthServer],
     };
   }
-}
-
-/**
- * Options that every queue and worker of this process shares: `@nestjs/bullmq` hands a queue's options on
- * to its worker, though its types only know those of queues.
- */
-function workerDefaults(env: Env): QueueOptions {
-  const options: WorkerOptions = {
-    ...consumerOptions(env),
-    concurrency: env.WORKER_CONCURRENCY,
-    lockDuration: LOCK_DURATION,
-    stalledInterval: STALLED_INTERVAL,
-    maxStalledCount: MAX_STALLED_COUNT,
-    settings: { backoffStrategy: (attemptsMade: number) => backoffDelay(attemptsMade) },
-  };
-  return options;
 }
 
 /** Builds and starts the worker: it consumes from the moment this returns. */

@@ -1,6 +1,6 @@
 import { JOBS } from '@errata/contracts';
 import type { DigestJob } from '@errata/contracts';
-import { jobOptions, producerOptions, selectQueueBackend, uuidV7 } from '@errata/platform';
+import { consumerOptions, jobOptions, producerOptions, selectQueueBackend, uuidV7 } from '@errata/platform';
 import {
   anEvent,
   createTestDatabase,
@@ -10,7 +10,7 @@ import {
   startProcess,
 } from '@errata/testing';
 import type { TestDatabase, TestProcess, TestProject } from '@errata/testing';
-import { Queue } from 'bullmq';
+import { Queue, UnrecoverableError, Worker } from 'bullmq';
 
 /** Payloads that no check at the edge let through, put straight into the queue. */
 describe.each(queueBackends())('poison in the queue, on $name', (backend) => {
@@ -19,11 +19,12 @@ describe.each(queueBackends())('poison in the queue, on $name', (backend) => {
   let api: TestProcess;
   let worker: TestProcess;
   let queue: Queue;
+  let env: ReturnType<typeof backend.env>;
 
   beforeAll(async () => {
     database = await createTestDatabase();
     project = await createTestProject(database.url);
-    const env = backend.env(database.url);
+    env = backend.env(database.url);
     [api, worker] = await Promise.all([startProcess('api', env), startProcess('worker', env)]);
     selectQueueBackend(env);
     queue = new Queue('ingest', producerOptions({ ...env, QUEUE_TIMEOUT_MS: 2_000 }));
@@ -78,6 +79,51 @@ describe.each(queueBackends())('poison in the queue, on $name', (backend) => {
     ]);
   });
 
+  it('tries a batch again and again while the infrastructure is in trouble, and then stores it', async () => {
+    const before = await outcome('accepted');
+    await database.query('ALTER TABLE event_gate RENAME TO event_gate_away');
+    await add(jobOf([anEvent()]));
+    // Far past the one stall and the one failure that BullMQ's defaults would allow.
+    await new Promise((resolve) => setTimeout(resolve, 9_000));
+    const stuck = await queue.getJobCounts('failed', 'delayed', 'waiting', 'active');
+    expect(stuck['failed']).toBe(0);
+    expect(stuck['delayed']! + stuck['waiting']! + stuck['active']!).toBe(1);
+    await database.query('ALTER TABLE event_gate_away RENAME TO event_gate');
+    await eventually(async () => expect(await outcome('accepted')).toBe(before + 1), 40_000, 200);
+  }, 90_000);
+
+  it('files a batch that the queue gave up on, event by event, and it can be replayed', async () => {
+    const before = await outcome('accepted');
+    const job = jobOf([anEvent(), anEvent()]);
+    await worker.stop();
+    const added = await add(job);
+    // As if it had killed its worker too often.
+    const holder = new Worker('ingest', undefined, {
+      ...consumerOptions({ ...env, QUEUE_TIMEOUT_MS: 2_000 }),
+      autorun: false,
+    });
+    const taken = await holder.getNextJob('test');
+    expect(taken.id).toBe(added.id);
+    await taken.moveToFailed(new UnrecoverableError('job stalled more than allowable limit'), 'test', false);
+    await holder.close();
+    await worker.restart();
+    await eventually(
+      async () =>
+        expect((await letters()).filter((letter) => letter.reason_code === 'GAVE_UP')).toHaveLength(2),
+      20_000,
+    );
+    expect(await queue.getFailedCount()).toBe(0);
+    const response = await fetch(`${api.address}/api/v1/projects/${project.projectId}/dead-letters/replay`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${project.apiToken}`, 'content-type': 'application/json' },
+      body: JSON.stringify({
+        ids: (await letters()).filter((letter) => letter.reason_code === 'GAVE_UP').map(({ id }) => id),
+      }),
+    });
+    expect(response.status).toBe(202);
+    await eventually(async () => expect(await outcome('accepted')).toBe(before + 2), 20_000);
+  }, 90_000);
+
   it('files a job that is no job at all and goes on', async () => {
     await queue.add('digest', { v: 99, what: 'garbage' }, jobOptions(JOBS.digest));
     await add(jobOf([anEvent()]));
@@ -85,7 +131,7 @@ describe.each(queueBackends())('poison in the queue, on $name', (backend) => {
       async () => expect(await one(`SELECT count(*) AS n FROM dead_letter WHERE project_id = 0`)).toBe(1),
       20_000,
     );
-    await eventually(async () => expect(await outcome('accepted')).toBe(10), 20_000);
+    await eventually(async () => expect(await outcome('accepted')).toBe(13), 20_000);
   });
 
   it('replays a dead letter once its cause is gone, and takes back its failed outcome', async () => {

@@ -3,8 +3,17 @@ import { SCOPES } from './scopes.js';
 
 /** Bodies and answers of the admin API: projects, their keys and catalogs, and API tokens. */
 
+/** Refuses what the database cannot keep as text: NUL, and halves of surrogate pairs. */
+export function storable<T extends z.ZodType<string>>(schema: T): T {
+  // With the u flag a paired surrogate is one character, so that only halves match.
+  return schema.refine(
+    (given) => !/\0|\p{Surrogate}/u.test(given),
+    'must not contain NUL or unpaired surrogates',
+  );
+}
+
 const time = z.iso.datetime();
-const label = z.string().trim().max(200, 'must be at most 200 characters');
+const label = storable(z.string().trim().max(200, 'must be at most 200 characters'));
 const filled = label.min(1, 'must not be empty');
 const slug = z
   .string()

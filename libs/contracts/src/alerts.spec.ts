@@ -51,6 +51,16 @@ describe('ruleInput', () => {
       /^params\.threshold: must be at least 1/,
     ],
     [
+      'a threshold just beyond the most',
+      { ...threshold, params: { threshold: 1_000_000_001, window_seconds: 300 } },
+      /^params\.threshold: must be at most 1000000000/,
+    ],
+    [
+      'a threshold of half an event',
+      { ...threshold, params: { threshold: 1.5, window_seconds: 300 } },
+      /^params\.threshold: must be a whole number/,
+    ],
+    [
       'a window that cuts minutes',
       { ...threshold, params: { threshold: 1, window_seconds: 90 } },
       /^params\.window_seconds: must be a multiple of 60/,
@@ -92,9 +102,31 @@ describe('ruleInput', () => {
       /^runbook_url: must be an http/,
     ],
     ['an empty name', { ...never, name: '  ' }, /^name: must not be empty/],
+    ['NUL in a name', { ...never, name: 'a\0b' }, /^name: must not contain NUL or unpaired surrogates/],
+    [
+      'half a character in a label',
+      { ...never, labels: { team: '\ud800' } },
+      /^labels\.team: must not contain/,
+    ],
+    ['NUL in a filter', { ...never, filters: { tenant: ['\0'] } }, /^filters\.tenant\.0: must not contain/],
     ['a label name that is none', { ...never, labels: { 'a b': 'c' } }, /^labels\.a b: /],
   ])('refuses %s', (_, input, expected) => {
     expect(faults(ruleInput, input)).toEqual([expect.stringMatching(expected)]);
+  });
+});
+
+it('refuses a threshold that no integer of the database holds', () => {
+  const params = { threshold: 1e300, window_seconds: 300 };
+  expect(faults(ruleInput, { ...threshold, params })).toContain(
+    'params.threshold: must be at most 1000000000',
+  );
+});
+
+it('takes the largest threshold, and text beyond the basic plane', () => {
+  const params = { threshold: 1_000_000_000, window_seconds: 300 };
+  expect(ruleInput.parse({ ...threshold, name: 'on fire \u{1f525}', params })).toMatchObject({
+    name: 'on fire \u{1f525}',
+    params,
   });
 });
 
@@ -106,6 +138,7 @@ describe('channelInput', () => {
 
   it.each<[string, object, RegExp]>([
     ['a kind that is not built', { ...webhook, kind: 'slack' }, /^kind: .*webhook/],
+    ['NUL in a name', { ...webhook, name: 'a\0b' }, /^name: must not contain NUL/],
     ['a URL that is none', { ...webhook, config: { url: 'hooks' } }, /^config\.url: must be an http/],
     [
       'another scheme',

@@ -8,20 +8,27 @@ import {
   RULE_KINDS,
   SEVERITIES,
 } from '@errata/core';
+import { storable } from './admin.js';
 
 /** Alert rules, channels and incidents as the REST API speaks them. Objects are strict: a misspelt key is an error. */
 
 const DAY_SECONDS = 86_400;
+/** Events in one window; more than any window holds. */
+const MAX_THRESHOLD = 1_000_000_000;
 
-const name = z.string().trim().min(1, 'must not be empty').max(200, 'must be at most 200 characters');
+const name = storable(
+  z.string().trim().min(1, 'must not be empty').max(200, 'must be at most 200 characters'),
+);
 const seconds = (min: number, max: number) =>
   z
     .int('must be a whole number of seconds')
     .min(min, `must be at least ${min} seconds`)
     .max(max, `must be at most ${max} seconds`);
-const link = z
-  .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
-  .max(500, 'must be at most 500 characters');
+const link = storable(
+  z
+    .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+    .max(500, 'must be at most 500 characters'),
+);
 
 /** One value or a list of them, always a list afterwards. */
 const oneOrMany = <T extends z.ZodType>(value: T) =>
@@ -29,7 +36,7 @@ const oneOrMany = <T extends z.ZodType>(value: T) =>
     (given) => (given === undefined || Array.isArray(given) ? given : [given]),
     z.array(value).min(1, 'must name at least one value').max(100, 'must name at most 100 values').optional(),
   );
-const text = z.string().max(200, 'must be at most 200 characters');
+const text = storable(z.string().max(200, 'must be at most 200 characters'));
 const status = z
   .union([
     z.int().min(0).max(599),
@@ -50,7 +57,10 @@ export const ruleFilters = z.strictObject({
 });
 
 const thresholdParams = z.strictObject({
-  threshold: z.number('must be a number of events').min(1, 'must be at least 1'),
+  threshold: z
+    .int('must be a whole number of events')
+    .min(1, 'must be at least 1')
+    .max(MAX_THRESHOLD, `must be at most ${MAX_THRESHOLD}`),
   window_seconds: seconds(60, DAY_SECONDS).multipleOf(
     60,
     'must be a multiple of 60, because counts are kept by the minute',
@@ -133,9 +143,11 @@ export type RuleView = z.infer<typeof ruleView>;
 export const CHANNEL_KINDS = ['webhook'] as const;
 
 export const webhookConfig = z.strictObject({
-  url: z
-    .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
-    .max(2_000, 'must be at most 2000 characters'),
+  url: storable(
+    z
+      .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+      .max(2_000, 'must be at most 2000 characters'),
+  ),
 });
 export type WebhookConfig = z.infer<typeof webhookConfig>;
 

@@ -16,7 +16,7 @@ export interface IncidentState {
   acknowledgedAt?: number;
   snoozedUntil?: number;
   resolvedAt?: number;
-  /** When a breach was last seen to hold. */
+  /** When a breach last held: as last seen, or the newest occurrence where that is what breaches. */
   lastBreachAt: number;
   value: number;
   peak: number;
@@ -29,6 +29,8 @@ export interface Verdict {
   value: number;
   /** Newest matching occurrence, milliseconds. */
   lastAt?: number;
+  /** When the breach held, where one occurrence is the breach. Undefined: it holds now. */
+  breachAt?: number;
 }
 
 export interface AlertPolicy {
@@ -63,7 +65,9 @@ export interface Transition {
  * - A breach opens an incident; it fires once it has held for `forSeconds`.
  * - A pending incident whose breach ends disappears without a word.
  * - A firing incident resolves when no breach was seen for `resolveAfterSeconds`, so that a value
- *   that swings around its threshold stays one incident.
+ *   that swings around its threshold stays one incident. Where an occurrence is the breach, that time
+ *   runs from the newest one, but never from before the incident fired: a late event's page stays open
+ *   as long as any other.
  * - Resolved is the end: the next breach opens a new incident, whatever `previous` says.
  * - Acknowledged and snoozed behave as firing.
  *
@@ -84,11 +88,15 @@ export function nextIncidentState(
     ...previous,
     value: verdict.value,
     peak: Math.max(previous.peak, verdict.value),
-    lastBreachAt: verdict.breached ? Math.max(previous.lastBreachAt, now) : previous.lastBreachAt,
+    lastBreachAt: verdict.breached
+      ? Math.max(previous.lastBreachAt, verdict.breachAt ?? now)
+      : previous.lastBreachAt,
   };
   if (previous.phase === 'pending') return stepPending(measured, verdict, policy, now);
-  const quiet = now - previous.lastBreachAt >= policy.resolveAfterSeconds * SECOND;
-  return !verdict.breached && quiet ? resolve(measured, now, 'recovered') : unchanged(measured);
+  const holds = verdict.breached && verdict.breachAt === undefined;
+  const since = Math.max(measured.lastBreachAt, measured.firedAt ?? measured.lastBreachAt);
+  const quiet = now - since >= policy.resolveAfterSeconds * SECOND;
+  return !holds && quiet ? resolve(measured, now, 'recovered') : unchanged(measured);
 }
 
 /**
@@ -107,8 +115,8 @@ export function closeIncident(
 const GONE: Transition = { next: undefined, emit: undefined, events: [] };
 
 function open(verdict: Verdict, policy: AlertPolicy, now: number): Transition {
-  const { value } = verdict;
-  const pending: IncidentState = { phase: 'pending', pendingAt: now, lastBreachAt: now, value, peak: value };
+  const { value, breachAt: lastBreachAt = now } = verdict;
+  const pending: IncidentState = { phase: 'pending', pendingAt: now, lastBreachAt, value, peak: value };
   if (policy.forSeconds === 0) return fire(pending, now, 'breach');
   return { next: pending, emit: undefined, events: [{ at: now, type: 'pending', reason: 'breach', value }] };
 }
@@ -132,7 +140,7 @@ function fire(state: IncidentState, now: number, reason: TransitionReason): Tran
 
 function resolve(state: IncidentState, now: number, reason: TransitionReason): Transition {
   // A replica whose clock is behind must not resolve before it fired.
-  const at = Math.max(now, state.lastBreachAt);
+  const at = Math.max(now, state.lastBreachAt, state.firedAt ?? now);
   const next: IncidentState = { ...state, phase: 'resolved', resolvedAt: at };
   return { next, emit: 'resolved', events: [{ at, type: 'resolved', reason, value: state.value }] };
 }

@@ -3,7 +3,7 @@ import { classify } from './classify.js';
 import type { CompiledCatalogs } from './compile-catalog.js';
 import { readResponse } from './envelope/index.js';
 import type { ReadResponse } from './envelope/index.js';
-import { OTHER } from './event.js';
+import { OTHER, UNCATALOGUED } from './event.js';
 import type { ErrorEvent } from './event.js';
 import { MINUTE, bucketStart } from './time.js';
 
@@ -84,7 +84,9 @@ function digestEvent(
     status: classification.status,
     attempt: event.attempt ?? 0,
     classification,
-    rollupCode: bounded(seen.codes, classification.code, limits.codes),
+    rollupCode: isInvented(classification)
+      ? bounded(seen.codes, classification.code, limits.codes)
+      : classification.code,
     rollupTenant: tenant === '' ? '' : bounded(seen.tenants, tenant, limits.tenants),
     detail: detailOf(event, read),
     ...(event.replayOf === undefined ? {} : { replayOf: event.replayOf }),
@@ -101,6 +103,13 @@ function minuteOf(state: CardinalityState, at: number) {
     if (state.size > MINUTES_REMEMBERED) state.delete(state.keys().next().value as number);
   }
   return seen;
+}
+
+// Only codes that no document knows are bounded: a flood of made-up ones must not hide a documented code
+// from its rule, and the documented ones are finite anyway.
+function isInvented({ matchedBy, code, entryCode }: Classification): boolean {
+  const documented = matchedBy === 'code' || matchedBy === 'alias' || code === entryCode;
+  return !documented && code !== UNCATALOGUED;
 }
 
 function bounded(seen: Set<string>, value: string, limit: number): string {

@@ -10,7 +10,7 @@ import {
   slidingCount,
 } from './evaluate-rule.js';
 import type { AlertRule, OpenIncident, RuleSeries } from './evaluate-rule.js';
-import { MINUTE, SECOND } from './time.js';
+import { DAY, HOUR, MINUTE, SECOND } from './time.js';
 
 const T = Date.UTC(2026, 10, 22, 12, 0, 0);
 
@@ -71,8 +71,20 @@ describe('slidingCount', () => {
 });
 
 describe('relevantMinutes', () => {
-  it('reaches back over the cut minute and ahead over the skew', () => {
-    expect(relevantMinutes(300, T)).toEqual({ after: T - 6 * MINUTE, until: T + 10 * MINUTE });
+  const params = { windowSeconds: 300 };
+  const after = T - 6 * MINUTE;
+  const until = T + 10 * MINUTE;
+  it.each([
+    ['a threshold: over the cut minute', { kind: 'threshold' as const, params }, after],
+    ['a never rule: over a day', { kind: 'never' as const, params }, T - DAY - MINUTE],
+    [
+      'a never rule of this day: to when it was made',
+      { kind: 'never' as const, params, createdAt: T - HOUR },
+      T - HOUR - MINUTE,
+    ],
+    ['a never rule of just now: the window', { kind: 'never' as const, params, createdAt: T }, after],
+  ])('%s', (_, rule, expected) => {
+    expect(relevantMinutes(rule, T)).toEqual({ after: expected, until, windowAfter: after });
   });
 });
 
@@ -83,14 +95,26 @@ const series = (count: number, lastAt: number): RuleSeries => ({
 });
 
 describe('judge', () => {
-  const threshold = { kind: 'threshold' as const, params: { threshold: 10, windowSeconds: 300 } };
-  const never = { kind: 'never' as const, params: { windowSeconds: 300 } };
+  const threshold = {
+    kind: 'threshold' as const,
+    params: { threshold: 10, windowSeconds: 300 },
+    forSeconds: 0,
+  };
+  const never = { kind: 'never' as const, params: { windowSeconds: 300 }, forSeconds: 0 };
+  const waiting = { ...never, forSeconds: 60 };
   it.each([
     ['threshold: below', threshold, series(9, T), T, false, 9],
     ['threshold: reached', threshold, series(10, T), T, true, 10],
     ['threshold: no data', threshold, undefined, T, false, 0],
     ['never: one event', never, series(1, T), T + 299_999, true, 1],
-    ['never: as old as the window', never, series(1, T), T + 300_000, false, 1],
+    ['never: late, and told by nobody', never, series(1, T), T + DAY - 1, true, 1],
+    ['never: too late', never, series(1, T), T + DAY, false, 0],
+    ['never: told of', never, { ...series(1, T), reportedAt: T }, T + SECOND, false, 1],
+    ['never: newer than what was told of', never, { ...series(1, T), reportedAt: T - 1 }, T, true, 1],
+    ['never: older than the rule', { ...never, createdAt: T + 1 }, series(1, T), T + SECOND, false, 1],
+    ['never: as old as the rule', { ...never, createdAt: T }, series(1, T), T + SECOND, true, 1],
+    ['never that waits: inside the window', waiting, series(1, T), T + 299_999, true, 1],
+    ['never that waits: late', waiting, series(1, T), T + 300_000, false, 1],
     ['never: from a clock that is ahead', never, series(1, T + 5 * MINUTE), T, true, 1],
     ['never: no data', never, undefined, T, false, 0],
   ])('%s', (_, rule, given, now, breached, value) => {
@@ -98,14 +122,21 @@ describe('judge', () => {
   });
 
   it('counts at least one event while a never rule is breached', () => {
-    const short = { kind: 'never' as const, params: { windowSeconds: 5 } };
+    const short = { ...never, params: { windowSeconds: 5 } };
     expect(judge(short, series(1, T + 59_000), T + 62_000)).toMatchObject({ breached: true, value: 1 });
   });
 
+  it.each([
+    ['pending, inside the window', 'pending' as const, 299_999, true],
+    ['pending, after the window', 'pending' as const, 300_000, false],
+    ['firing, after the window', 'firing' as const, 300_000, true],
+  ])('judges a never rule whose incident is %s', (_, phase, age, breached) => {
+    const told = { ...series(1, T), reportedAt: T };
+    expect(judge(waiting, told, T + age, phase).breached).toBe(breached);
+  });
+
   it('is not breached by a threshold rule without a threshold', () => {
-    expect(judge({ kind: 'threshold', params: { windowSeconds: 60 } }, series(1e9, T), T).breached).toBe(
-      false,
-    );
+    expect(judge({ ...threshold, params: { windowSeconds: 60 } }, series(1e9, T), T).breached).toBe(false);
   });
 });
 
@@ -160,8 +191,28 @@ describe('decideRule', () => {
     expect(decisions).toMatchObject([{ incident: { id: 'incident' }, transition: { emit: 'resolved' } }]);
   });
 
+  it.each([
+    ['shorter than', 60],
+    ['as long as', 300],
+    ['longer than', 600],
+  ])('resolves a never incident by its last event, with a quiet time %s the window', (_, quiet) => {
+    const given = { ...rule, resolveAfterSeconds: quiet };
+    const told = { ...series(1, T), reportedAt: T };
+    const emitted = (at: number) => decideRule(given, [told], [open(key)], at)[0]!.transition.emit;
+    expect(emitted(T + quiet * SECOND - 1)).toBeUndefined();
+    expect(emitted(T + quiet * SECOND)).toBe('resolved');
+  });
+
+  it('keeps a never incident open while events go on, from the newest one', () => {
+    const [decision] = decideRule(rule, [series(2, T + 200_000)], [open(key)], T + 301_000);
+    expect(decision!.transition).toMatchObject({
+      emit: undefined,
+      next: { phase: 'firing', lastBreachAt: T + 200_000 },
+    });
+  });
+
   it('says nothing of series that are fine', () => {
-    expect(decideRule(rule, [series(1, T - 900_000)], [], T)).toEqual([]);
+    expect(decideRule(rule, [{ ...series(1, T), reportedAt: T }], [], T)).toEqual([]);
   });
 
   it('ends the incidents of a disabled rule at once, whatever its series say', () => {

@@ -1,7 +1,7 @@
 import { closeIncident, nextIncidentState } from './alert-state.js';
-import type { IncidentState, Transition, Verdict } from './alert-state.js';
+import type { IncidentPhase, IncidentState, Transition, Verdict } from './alert-state.js';
 import type { Severity } from './event.js';
-import { MINUTE, SECOND } from './time.js';
+import { DAY, MINUTE, SECOND } from './time.js';
 
 /** Kinds of rules that are evaluated. */
 export const RULE_KINDS = ['threshold', 'never'] as const;
@@ -47,7 +47,12 @@ export interface AlertRule {
   runbookUrl?: string;
   /** Undefined: every enabled channel of the project. */
   channelIds?: string[];
+  /** When the rule was made, milliseconds: what occurred before pages nobody. Undefined: always there. */
+  createdAt?: number;
 }
+
+/** How late an occurrence may reach us and still page by a `never` rule. */
+export const LATEST_ARRIVAL = DAY;
 
 /** How far ahead of our clock a client's may be: such events are accepted, and count as now. */
 export const CLOCK_SKEW = 10 * MINUTE;
@@ -70,15 +75,25 @@ export interface RuleSeries {
   tenant?: string;
   /** Classification of the newest occurrence. */
   classId?: number;
+  /** Newest occurrence that an incident of this series has told of, resolved ones included, milliseconds. */
+  reportedAt?: number;
 }
 
 /**
- * Minutes whose counts can matter to a rule. What is older than the window is not read, so that
- * replaying last week's events pages nobody.
- * @returns milliseconds; minutes with `after < minute <= until`
+ * Minutes whose counts can matter to a rule. What is older is not read, so that replaying last week's
+ * events pages nobody. A `never` rule looks back over {@link LATEST_ARRIVAL}, because its one event may
+ * have been buffered by a client or waited for us, but not to before it was made.
+ * @returns milliseconds; minutes with `after < minute <= until`; `windowAfter` is where the window starts
  */
-export function relevantMinutes(windowSeconds: number, now: number): { after: number; until: number } {
-  return { after: now - windowSeconds * SECOND - MINUTE, until: now + CLOCK_SKEW };
+export function relevantMinutes(
+  rule: Pick<AlertRule, 'kind' | 'params' | 'createdAt'>,
+  now: number,
+): { after: number; until: number; windowAfter: number } {
+  const windowAfter = now - rule.params.windowSeconds * SECOND - MINUTE;
+  const until = now + CLOCK_SKEW;
+  if (rule.kind !== 'never') return { after: windowAfter, until, windowAfter };
+  const late = Math.max(now - LATEST_ARRIVAL, rule.createdAt ?? 0) - MINUTE;
+  return { after: Math.min(windowAfter, late), until, windowAfter };
 }
 
 /**
@@ -105,22 +120,45 @@ export function slidingCount(buckets: readonly MinuteCount[], now: number, windo
  * What a rule says of one of its series.
  *
  * - `threshold`: breached while the sliding count is at or above the threshold.
- * - `never`: breached while the newest occurrence is younger than the window. The value is the
- *   sliding count, at least 1 while it is breached.
+ * - `never`: breached by an occurrence that no incident has told of, see {@link neverBreached}. The
+ *   value is the sliding count, at least 1 while it is breached.
+ *
+ * @param phase of the series' open incident, or undefined
  */
 export function judge(
-  rule: Pick<AlertRule, 'kind' | 'params'>,
+  rule: Pick<AlertRule, 'kind' | 'params' | 'forSeconds' | 'createdAt'>,
   series: RuleSeries | undefined,
   now: number,
+  phase?: IncidentPhase,
 ): Verdict {
   if (series === undefined) return { breached: false, value: 0 };
-  const windowMs = rule.params.windowSeconds * SECOND;
-  const count = slidingCount(series.buckets, now, windowMs);
+  const { lastAt } = series;
+  const count = slidingCount(series.buckets, now, rule.params.windowSeconds * SECOND);
   if (rule.kind === 'threshold') {
-    return { breached: count >= (rule.params.threshold ?? Infinity), value: count, lastAt: series.lastAt };
+    return { breached: count >= (rule.params.threshold ?? Infinity), value: count, lastAt };
   }
-  const breached = now - series.lastAt < windowMs;
-  return { breached, value: breached ? Math.max(1, count) : count, lastAt: series.lastAt };
+  if (!neverBreached(rule, series, now, phase)) return { breached: false, value: count, lastAt };
+  return { breached: true, value: Math.max(1, count), lastAt, breachAt: lastAt };
+}
+
+/**
+ * - Without an incident: the newest occurrence is younger than {@link LATEST_ARRIVAL}, not older than
+ *   the rule, and newer than what the series' last incident told of. A rule that waits needs an
+ *   occurrence inside its window, since what is long over cannot hold.
+ * - Pending: the newest occurrence is inside the window.
+ * - Firing: always; the incident follows the newest occurrence and resolves by its age.
+ */
+function neverBreached(
+  rule: Pick<AlertRule, 'params' | 'forSeconds' | 'createdAt'>,
+  { lastAt, reportedAt = -Infinity }: RuleSeries,
+  now: number,
+  phase: IncidentPhase | undefined,
+): boolean {
+  const inWindow = now - lastAt < rule.params.windowSeconds * SECOND;
+  if (phase === 'pending') return inWindow;
+  if (phase !== undefined && phase !== 'resolved') return true;
+  if (lastAt <= reportedAt || lastAt < (rule.createdAt ?? -Infinity)) return false;
+  return inWindow || (rule.forSeconds === 0 && now - lastAt < LATEST_ARRIVAL);
 }
 
 /** The text by which an open incident is found again: group-by values in one fixed order. */
@@ -193,7 +231,12 @@ function decide(
     groupKey,
     labels: incident?.labels ?? { ...rule.labels, ...series?.labels },
     series,
-    transition: nextIncidentState(incident?.state, judge(rule, series, now), rule, now),
+    transition: nextIncidentState(
+      incident?.state,
+      judge(rule, series, now, incident?.state.phase),
+      rule,
+      now,
+    ),
   };
 }
 

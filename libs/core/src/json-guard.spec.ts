@@ -89,6 +89,23 @@ describe('parseJson', () => {
     );
   });
 
+  it('finds the place past millions of line ends in a blink', () => {
+    const started = performance.now();
+    expect(parseJson(`[${'\n'.repeat(4_000_000)}x`)).toMatchObject({ ok: false, line: 4_000_001, column: 1 });
+    expect(performance.now() - started).toBeLessThan(1_000);
+  });
+
+  it('does not look for the place where nobody asks', () => {
+    expect(parseJson('[1,\n x]', { explain: false })).toEqual({
+      ok: false,
+      code: 'MALFORMED_JSON',
+      message: 'Invalid JSON.',
+      line: 1,
+      column: 1,
+    });
+    expect(parseJson('{"__proto__":{},"a":1}', { explain: false })).toEqual({ ok: true, value: { a: 1 } });
+  });
+
   it('survives a huge string that is never closed', () => {
     expect(parseJson('"' + 'x'.repeat(8_000_000))).toMatchObject({ ok: false, column: 8_000_002 });
   });

@@ -193,13 +193,13 @@ async function initialise(native: string, directory: string, owner: Owner | unde
  * the instance, so a server that still runs here has no owner any more.
  */
 async function stopOrphan(directory: string): Promise<void> {
-  const [pidLine, ownDirectory] = (
-    await readFile(path.join(directory, 'postmaster.pid'), 'utf8').catch(() => '')
-  ).split('\n');
+  const pidFile = path.join(directory, 'postmaster.pid');
+  const [pidLine, ownDirectory] = (await readFile(pidFile, 'utf8').catch(() => '')).split('\n');
   const pid = Number(pidLine);
   if (!Number.isInteger(pid) || pid <= 1 || ownDirectory !== directory || !isAlive(pid)) return;
   process.kill(pid, 'SIGINT');
-  for (let waited = 0; waited < 30_000 && isAlive(pid); waited += 50) {
+  // The server removes its file when it is done; its pid may linger until somebody reaps it.
+  for (let waited = 0; waited < 30_000 && existsSync(pidFile) && isAlive(pid); waited += 50) {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

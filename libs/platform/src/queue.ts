@@ -72,6 +72,19 @@ export function backoffDelay(attemptsMade: number, random: number = Math.random(
   return Math.round(ceiling / 2 + (random * ceiling) / 2);
 }
 
+/**
+ * What every worker is made with. `@nestjs/bullmq` takes the options of a worker from its `@Processor` and
+ * from nowhere else, so each processor names these.
+ */
+export const WORKER_OPTIONS = {
+  // Started in onApplicationBootstrap, once everything it needs is there.
+  autorun: false,
+  lockDuration: LOCK_DURATION,
+  stalledInterval: STALLED_INTERVAL,
+  maxStalledCount: MAX_STALLED_COUNT,
+  settings: { backoffStrategy: (attemptsMade: number) => backoffDelay(attemptsMade) },
+};
+
 /** Options under which a job of the catalog is added. A known id makes adding it twice harmless. */
 export function jobOptions(
   definition: { attempts: number; keepCompleted: number },

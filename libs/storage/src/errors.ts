@@ -6,7 +6,8 @@ export type FaultKind = 'infrastructure' | 'data';
 
 // 22xxx data exception, 23502 not-null, 23514 check, 54000 program limit (e.g. a key too long).
 // A missing partition is also 23514, told apart below: it is ours to make, not the row's fault.
-const DATA_STATES = /^(22...|23502|23514|54000)$/;
+// 2200H, a sequence at its end, is nothing that a row could be blamed for.
+const DATA_STATES = /^(22(?!00H)...|23502|23514|54000)$/;
 
 /** SQLSTATE of an error from Prisma or pg, or undefined where none is in it. */
 export function sqlState(error: unknown): string | undefined {

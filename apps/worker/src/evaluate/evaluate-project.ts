@@ -5,6 +5,7 @@ import type { Clock } from '@errata/platform';
 import {
   addToOutbox,
   channelsToNotify,
+  inSavepoint,
   readAlertRules,
   readDocumentedEntry,
   readFiredNote,
@@ -20,6 +21,8 @@ export interface EvaluateDeps {
   clock: Clock;
   /** Where links in messages lead, without a slash at the end. */
   publicUrl: string;
+  /** Told of each rule that could not be evaluated. Left out: they are thrown once the others are stored. */
+  onRuleError?: (ruleId: string, error: unknown) => void;
 }
 
 export interface Evaluation {
@@ -37,32 +40,38 @@ interface Round {
   publicUrl: string;
 }
 
+interface RuleFailure {
+  ruleId: string;
+  error: unknown;
+}
+
 /**
  * Evaluates the rules of one project: reads, decides purely, and writes incidents, timeline and outbox
- * in one transaction under the project's lock.
+ * in one transaction under the project's lock. A rule that fails does so alone: its incidents stay as
+ * they are, and those of the other rules are stored.
+ * @throws AggregateError after the commit where rules failed and there is no `onRuleError`
  */
 export async function evaluateProject(deps: EvaluateDeps, projectId: number): Promise<Evaluation> {
-  return withAlertLock(deps.storage.db, projectId, async (sql) => {
+  const { done, failures } = await withAlertLock(deps.storage.db, projectId, async (sql) => {
     // Read after the lock is held, so that of two replicas the second also has the later time.
     const now = deps.clock.now();
+    const done: Evaluation = { fired: 0, resolved: 0, messages: 0 };
     const project = await readProject(sql, projectId);
-    if (project === undefined) return { fired: 0, resolved: 0, messages: 0 };
-    const round: Round = { sql, project, now, publicUrl: deps.publicUrl };
-    const decided = await decideAll(round);
-    const outcomes: Outcome[] = [];
-    for (const one of decided) outcomes.push(await outcomeOf(round, one));
-    await writeIncidents(
-      sql,
-      projectId,
-      outcomes.map((one) => one.write),
-      now,
-    );
-    const messages = outcomes.flatMap((one) => one.messages);
-    await addToOutbox(sql, projectId, messages, now);
-    const count = (reason: NotifyReason) =>
-      decided.filter((one) => one.decision.transition.emit === reason).length;
-    return { fired: count('fired'), resolved: count('resolved'), messages: messages.length };
+    if (project === undefined) return { done, failures: [] };
+    return { done, failures: await evaluateAll({ sql, project, now, publicUrl: deps.publicUrl }, done) };
   });
+  const { onRuleError } = deps;
+  if (onRuleError !== undefined) failures.forEach(({ ruleId, error }) => onRuleError(ruleId, error));
+  else if (failures.length > 0) throw failureOf(failures);
+  return done;
+}
+
+function failureOf(failures: readonly RuleFailure[]): AggregateError {
+  const ids = failures.map((one) => one.ruleId).join(', ');
+  return new AggregateError(
+    failures.map((one) => one.error),
+    `rules that could not be evaluated: ${ids}`,
+  );
 }
 
 async function readProject(sql: Sql, projectId: number) {
@@ -80,22 +89,48 @@ interface Decided {
   decision: Decision;
 }
 
-async function decideAll({ sql, project, now }: Round): Promise<Decided[]> {
+/** Evaluates rule by rule and adds what came of it to `done`. @returns the rules that failed */
+async function evaluateAll(round: Round, done: Evaluation): Promise<RuleFailure[]> {
+  const { sql, project, now } = round;
   const rules = await readAlertRules(sql, project.id);
   const open = byRule(await readOpenIncidents(sql, project.id));
-  const decided: Decided[] = [];
+  const failures: RuleFailure[] = [];
+  const attempt = async (ruleId: string, decide: () => Decided[] | Promise<Decided[]>) => {
+    const failure = await inSavepoint(sql, async () => store(round, await decide(), done));
+    if (failure !== undefined) failures.push({ ruleId, error: failure.error });
+  };
   for (const rule of rules) {
     const incidents = open.get(rule.id) ?? [];
     open.delete(rule.id);
-    const series = await seriesOf(sql, project.id, rule, incidents, now);
-    const decisions = decideRule(rule, series, incidents, now);
-    decided.push(...decisions.map((decision) => ({ rule, ruleId: rule.id, decision })));
+    await attempt(rule.id, async () => {
+      const series = await seriesOf(sql, project.id, rule, incidents, now);
+      const decisions = decideRule(rule, series, incidents, now);
+      return decisions.map((decision) => ({ rule, ruleId: rule.id, decision }));
+    });
   }
   for (const [ruleId, incidents] of open) {
-    const decisions = decideDeletedRule(incidents, now);
-    decided.push(...decisions.map((decision) => ({ rule: undefined, ruleId, decision })));
+    await attempt(ruleId, () =>
+      decideDeletedRule(incidents, now).map((decision) => ({ rule: undefined, ruleId, decision })),
+    );
   }
-  return decided;
+  return failures;
+}
+
+/** Writes what was decided for one rule. */
+async function store(round: Round, decided: readonly Decided[], done: Evaluation): Promise<void> {
+  const { sql, project, now } = round;
+  if (decided.length === 0) return;
+  const outcomes: Outcome[] = [];
+  for (const one of decided) outcomes.push(await outcomeOf(round, one));
+  const writes = outcomes.map((one) => one.write);
+  const messages = outcomes.flatMap((one) => one.messages);
+  await writeIncidents(sql, project.id, writes, now);
+  await addToOutbox(sql, project.id, messages, now);
+  const count = (reason: NotifyReason) =>
+    decided.filter((one) => one.decision.transition.emit === reason).length;
+  done.fired += count('fired');
+  done.resolved += count('resolved');
+  done.messages += messages.length;
 }
 
 function byRule(incidents: readonly OpenIncident[]): Map<string, OpenIncident[]> {

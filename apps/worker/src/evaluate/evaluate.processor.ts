@@ -2,7 +2,7 @@ import { InjectQueue, OnWorkerEvent, Processor, WorkerHost } from '@nestjs/bullm
 import { Inject } from '@nestjs/common';
 import type { OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
 import { JOBS, evaluateJob } from '@errata/contracts';
-import { jobOptions } from '@errata/platform';
+import { WORKER_OPTIONS, jobOptions } from '@errata/platform';
 import type { Clock, Env, Logger } from '@errata/platform';
 import { projectsToEvaluate } from '@errata/storage';
 import type { Storage } from '@errata/storage';
@@ -18,7 +18,7 @@ const KEEP_FAILED = { removeOnFail: { count: 100 } };
  * Evaluates projects: one after its events were stored, and all that time alone can change on a tick.
  * Every replica asks for the tick and the queue keeps one, so that no lost schedule can stop it.
  */
-@Processor('evaluate', { autorun: false, concurrency: 2 })
+@Processor('evaluate', { ...WORKER_OPTIONS, concurrency: 2 })
 export class EvaluateProcessor extends WorkerHost implements OnApplicationBootstrap, OnApplicationShutdown {
   private timer: NodeJS.Timeout | undefined;
   private readonly publicUrl: string;
@@ -73,7 +73,10 @@ export class EvaluateProcessor extends WorkerHost implements OnApplicationBootst
 
   private async evaluate(projectId: number): Promise<void> {
     const { storage, clock, publicUrl } = this;
-    const result = await evaluateProject({ storage, clock, publicUrl }, projectId);
+    // One broken rule must not keep the pages of the others waiting.
+    const onRuleError = (ruleId: string, error: unknown) =>
+      this.logger.error({ err: error, projectId, ruleId }, 'a rule could not be evaluated');
+    const result = await evaluateProject({ storage, clock, publicUrl, onRuleError }, projectId);
     if (result.fired + result.resolved > 0) this.logger.info({ projectId, ...result }, 'incidents changed');
     if (result.messages > 0) await this.askForDelivery();
   }

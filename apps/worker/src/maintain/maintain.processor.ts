@@ -1,6 +1,7 @@
 import { InjectQueue, OnWorkerEvent, Processor, WorkerHost } from '@nestjs/bullmq';
 import { Inject } from '@nestjs/common';
 import type { OnApplicationBootstrap } from '@nestjs/common';
+import { WORKER_OPTIONS } from '@errata/platform';
 import type { Clock, Logger } from '@errata/platform';
 import { forgetPartitions, maintain } from '@errata/storage';
 import type { Storage } from '@errata/storage';
@@ -10,7 +11,7 @@ import { CLOCK, LOGGER, STORAGE } from '../tokens.js';
 const EVERY_MS = 15 * 60_000;
 
 /** Partitions ahead of time, retention behind it: four times an hour, on one worker at a time. */
-@Processor('maintain', { autorun: false })
+@Processor('maintain', { ...WORKER_OPTIONS })
 export class MaintainProcessor extends WorkerHost implements OnApplicationBootstrap {
   constructor(
     @Inject(STORAGE) private readonly storage: Storage,

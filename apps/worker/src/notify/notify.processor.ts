@@ -1,6 +1,7 @@
 import { OnWorkerEvent, Processor, WorkerHost } from '@nestjs/bullmq';
 import { Inject } from '@nestjs/common';
 import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
+import { WORKER_OPTIONS } from '@errata/platform';
 import type { Clock, Env, Logger, Metrics } from '@errata/platform';
 import type { Storage } from '@errata/storage';
 import type { Job } from 'bullmq';
@@ -14,7 +15,7 @@ const LOOK_MS = 5_000;
 const STOP_GRACE_MS = 5_000;
 
 /** Looks into the outbox when a job says so, and every few seconds anyway. */
-@Processor('notify', { autorun: false, concurrency: 2 })
+@Processor('notify', { ...WORKER_OPTIONS, concurrency: 2 })
 export class NotifyProcessor extends WorkerHost implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly sender: OutboxSender;
   private timer: NodeJS.Timeout | undefined;

@@ -236,6 +236,61 @@ describe('readRuleSeries', () => {
       [project, toRfc3339(bucketStart(NOW, MINUTE)), code, classId, ids],
     );
     expect(await read({})).toHaveLength(MAX_SERIES);
+    const open = tenants.map((tenant) => groupKeyOf({ code: denied.code, tenant }));
+    // The series of an open incident is never cut off, since its absence would mean quiet.
+    expect(await read({}, open)).toHaveLength(tenants.length);
+    expect(await read({ kind: 'never' }, open)).toHaveLength(tenants.length);
+  });
+
+  it('survives a stored threshold that no integer of the database holds', async () => {
+    await count({ tenant: 'acme', count: 9 });
+    expect(await read({ params: { threshold: 1e300, windowSeconds: 600 } })).toEqual([]);
+  });
+
+  describe('of a never rule', () => {
+    const never: Partial<AlertRule> = { kind: 'never', params: { windowSeconds: 300 } };
+    const told = (tenant: string, ago: number, state: string) =>
+      database.query(
+        `INSERT INTO incident (project_id, id, rule_id, group_key, labels, severity, state, pending_at,
+           last_breach_at, value, peak)
+         VALUES ($1, gen_random_uuid(), $2, $3, '{}', 'critical', $4, $5, $5, 1, 1)`,
+        [
+          project,
+          rule({}).id,
+          groupKeyOf({ code: denied.code, tenant }),
+          state,
+          toRfc3339(NOW - ago * MINUTE),
+        ],
+      );
+
+    it('reads a day, with the minutes of the window', async () => {
+      await count({ tenant: 'late', ago: 1_439 });
+      await count({ tenant: 'old', ago: 1_442 });
+      await count({ tenant: 'now' });
+      expect(await read(never)).toMatchObject([
+        { tenant: 'now', buckets: [{ count: 1 }] },
+        { tenant: 'late', buckets: [], lastAt: NOW - 1_439 * MINUTE },
+      ]);
+    });
+
+    it('leaves out what was told of, unless it is open or occurred again', async () => {
+      await database.query(`INSERT INTO organization (id, slug, name) VALUES ($1, 'o', 'O')`, [ORGANIZATION]);
+      await database.query(
+        `INSERT INTO project (id, organization_id, slug, name) VALUES ($1, $2, 'p', 'P')`,
+        [project, ORGANIZATION],
+      );
+      await count({ tenant: 'told', ago: 60 });
+      await count({ tenant: 'again', ago: 60 });
+      await count({ tenant: 'open', ago: 60 });
+      await told('told', 60, 'resolved');
+      await told('again', 61, 'resolved');
+      await told('open', 60, 'firing');
+      const series = await read(never, [groupKeyOf({ code: denied.code, tenant: 'open' })]);
+      expect(series.map(({ tenant, reportedAt }) => [tenant, reportedAt])).toEqual([
+        ['open', NOW - 60 * MINUTE],
+        ['again', NOW - 61 * MINUTE],
+      ]);
+    });
   });
 });
 

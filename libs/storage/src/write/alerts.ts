@@ -1,6 +1,7 @@
 import {
   FILTER_DIMENSIONS,
   GROUP_DIMENSIONS,
+  LATEST_ARRIVAL,
   MINUTE,
   RULE_KINDS,
   defaultRules,
@@ -43,6 +44,25 @@ export async function withAlertLock<T>(
   );
 }
 
+/**
+ * Runs a part of a transaction that may fail alone: what it wrote is taken back, the rest goes on.
+ * @throws what the database throws where the transaction itself is lost
+ */
+export async function inSavepoint(
+  sql: Sql,
+  work: () => Promise<void>,
+): Promise<{ error: unknown } | undefined> {
+  await sql.$executeRawUnsafe('SAVEPOINT part');
+  try {
+    await work();
+  } catch (error) {
+    await sql.$executeRawUnsafe('ROLLBACK TO SAVEPOINT part');
+    return { error };
+  }
+  await sql.$executeRawUnsafe('RELEASE SAVEPOINT part');
+  return undefined;
+}
+
 interface RuleRow {
   id: string;
   name: string;
@@ -57,13 +77,14 @@ interface RuleRow {
   labels: Record<string, string>;
   runbook_url: string | null;
   channel_ids: string[] | null;
+  created_at: Date;
 }
 
 /** The rules of a project, of the kinds that this release evaluates. */
 export async function readAlertRules(sql: Sql, projectId: number): Promise<AlertRule[]> {
   const rows = await sql.$queryRawUnsafe<RuleRow[]>(
     `SELECT id, name, kind, enabled, filters, group_by, params, for_seconds, resolve_after_seconds, severity,
-       labels, runbook_url, channel_ids
+       labels, runbook_url, channel_ids, created_at
      FROM alert_rule WHERE project_id = $1::int AND kind = ANY ($2::text[]) ORDER BY id`,
     projectId,
     [...RULE_KINDS],
@@ -83,6 +104,7 @@ export async function readAlertRules(sql: Sql, projectId: number): Promise<Alert
     resolveAfterSeconds: row.resolve_after_seconds,
     severity: row.severity,
     labels: row.labels,
+    createdAt: row.created_at.getTime(),
     ...(row.runbook_url === null ? {} : { runbookUrl: row.runbook_url }),
     // An empty list and NULL are the same to the Prisma client, hence to us: every channel.
     ...(row.channel_ids === null || row.channel_ids.length === 0 ? {} : { channelIds: row.channel_ids }),
@@ -254,18 +276,23 @@ export async function readFiredNote(sql: Sql, projectId: number, incidentId: str
   return rows[0]?.data ?? {};
 }
 
-// Older data than this cannot open an incident that no evaluation has seen yet.
+// Older data than this cannot open an incident of a threshold rule that no evaluation has seen yet.
 const RECENT = 15 * MINUTE;
 
-/** Projects that an evaluation can change: open incidents, or enabled rules and recent counts. */
+/**
+ * Projects that an evaluation can change: open incidents, or enabled rules and counts that are recent
+ * enough for their kind.
+ */
 export async function projectsToEvaluate(sql: Sql, now: number): Promise<number[]> {
   const rows = await sql.$queryRawUnsafe<Array<{ id: number }>>(
     `SELECT p.id FROM project p
      WHERE EXISTS (SELECT 1 FROM incident i WHERE i.project_id = p.id AND i.state <> 'resolved')
-       OR (EXISTS (SELECT 1 FROM alert_rule r WHERE r.project_id = p.id AND r.enabled)
-         AND EXISTS (SELECT 1 FROM error_rollup_minute m WHERE m.project_id = p.id AND m.minute > $1::timestamptz))
+       OR EXISTS (SELECT 1 FROM alert_rule r WHERE r.project_id = p.id AND r.enabled
+         AND EXISTS (SELECT 1 FROM error_rollup_minute m WHERE m.project_id = p.id
+           AND m.minute > CASE r.kind WHEN 'never' THEN $2::timestamptz ELSE $1::timestamptz END))
      ORDER BY p.id`,
     toRfc3339(now - RECENT),
+    toRfc3339(now - LATEST_ARRIVAL - MINUTE),
   );
   return rows.map((row) => row.id);
 }

@@ -73,17 +73,25 @@ function missingId(text: string): never {
   throw new Error(`the dictionary returned no id for ${JSON.stringify(text)}`);
 }
 
-// The insert answers only for new rows and cannot see rows of a concurrent insert, so a second look
-// fetches the rest. Sorted, so that two workers never wait for each other in a circle.
+// Looking first costs a round trip for new names only, and an insert that meets a known name would burn
+// an id of the sequence each time. Sorted, so that two workers never wait for each other in a circle.
 async function upsertDimensions(db: PrismaClient, projectId: number, kind: string, values: string[]) {
+  const known = await findDimensions(db, projectId, kind, values);
+  const names = new Set(known.map((row) => row.text));
+  const missing = values.filter((value) => !names.has(value));
+  if (missing.length === 0) return known;
   await db.$executeRawUnsafe(
     `INSERT INTO dimension_value (project_id, kind, value)
      SELECT $1::int, $2::text, v FROM unnest($3::text[]) AS v ORDER BY v
      ON CONFLICT DO NOTHING`,
     projectId,
     kind,
-    values,
+    missing,
   );
+  return [...known, ...(await findDimensions(db, projectId, kind, missing))];
+}
+
+function findDimensions(db: PrismaClient, projectId: number, kind: string, values: string[]) {
   return db.$queryRawUnsafe<Array<{ id: number; text: string }>>(
     `SELECT id, value AS text FROM dimension_value
      WHERE project_id = $1::int AND kind = $2::text AND value = ANY ($3::text[])`,

@@ -24,7 +24,7 @@ export function commitStatement(
       plan.createdAt,
       plan.batchId,
       plan.receivedAt,
-      JSON.stringify(plan.rows.map((row, i) => rowOf(row, ids[i]!))),
+      JSON.stringify(rowsOf(plan, ids)),
       JSON.stringify(plan.rejected),
       JSON.stringify(plan.deadLetters),
       toRfc3339(bucketStart(plan.receivedAt, MINUTE)),
@@ -33,8 +33,19 @@ export function commitStatement(
   };
 }
 
-function rowOf(row: CommitPlan['rows'][number], id: RowIds) {
+// An id without a time is known by the id alone, so its second appearance in a batch is a resend too.
+function rowsOf(plan: CommitPlan, ids: readonly RowIds[]) {
+  const timeless = new Set<string>();
+  return plan.rows.map((row, i) => {
+    const repeated = row.timeless && timeless.has(row.eventId);
+    if (row.timeless) timeless.add(row.eventId);
+    return rowOf(row, ids[i]!, repeated);
+  });
+}
+
+function rowOf(row: CommitPlan['rows'][number], id: RowIds, repeated: boolean) {
   return {
+    x: repeated,
     e: row.eventId,
     o: row.occurredAt,
     g: row.timeless,
@@ -62,7 +73,7 @@ WITH gate AS (
 ),
 input AS MATERIALIZED (
   SELECT x.* FROM gate, json_to_recordset($5::json) AS x (
-    e uuid, o float8, g boolean, c int, t int, n int, s int, r int, u int, k int,
+    e uuid, o float8, g boolean, x boolean, c int, t int, n int, s int, r int, u int, k int,
     h smallint, a smallint, rc int, rt int, d jsonb)
 ),
 held AS (
@@ -75,7 +86,7 @@ stored AS (
   INSERT INTO error_event (project_id, occurred_at, event_id, received_at, code_id, tenant_id,
     environment_id, service_id, release_id, route_id, class_id, status, attempt, detail)
   SELECT $1::int, to_timestamp(o / 1000), e, to_timestamp($4::float8 / 1000), c, t, n, s, r, u, k, h, a, d
-  FROM input WHERE NOT g OR e IN (SELECT event_id FROM held)
+  FROM input WHERE NOT g OR (NOT x AND e IN (SELECT event_id FROM held))
   ON CONFLICT DO NOTHING
   RETURNING occurred_at, event_id, code_id, tenant_id, environment_id, service_id, class_id, status
 ),
@@ -97,6 +108,7 @@ letters AS (
   SELECT $1::int, x.id, $3::uuid, x.stage, x."reasonCode", x.reason, convert_to(x.payload, 'UTF8'),
     to_timestamp($4::float8 / 1000)
   FROM gate, json_to_recordset($7::json) AS x (id uuid, stage text, "reasonCode" text, reason text, payload text)
+  ON CONFLICT DO NOTHING
 ),
 replayed AS (
   UPDATE dead_letter SET status = 'replayed', resolved_at = now()

@@ -122,6 +122,24 @@ describe('commitDigest', () => {
     expect(await commitDigest(storage, planOf([resent]))).toMatchObject({ inserted: 0, duplicates: 1 });
   });
 
+  it('takes the same id without a time once, also within one batch', async () => {
+    const event = anEvent({ timeless: true, occurredAt: NOW });
+    const again = [event, { ...event, occurredAt: NOW + 1 }, { ...event, occurredAt: NOW + 2 }];
+    expect(await commitDigest(storage, planOf(again))).toMatchObject({ inserted: 1, duplicates: 2 });
+    expect(await mismatches()).toEqual([]);
+  });
+
+  it('burns no dictionary ids for names that are known', async () => {
+    const fresh = async () => {
+      const other = await openStorage({ databaseUrl: database.url, poolSize: 2 });
+      await commitDigest(other, planOf([anEvent({ tenant: 'known' })])).finally(() => other.close());
+      const [row] = await database.query<{ n: string }>(`SELECT last_value AS n FROM dimension_value_id_seq`);
+      return Number(row!.n);
+    };
+    const before = await fresh();
+    expect(await fresh()).toBe(before);
+  });
+
   it('lets eight writers update the same rollups without a deadlock', async () => {
     const batch = () =>
       Array.from({ length: 60 }, (_, i) =>
