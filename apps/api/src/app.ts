@@ -162,7 +162,7 @@ async function createNest(env: Env, deps: AppDeps): Promise<NestFastifyApplicati
   const adapter = new FastifyAdapter({
     bodyLimit: env.MAX_BODY_BYTES,
     trustProxy: env.TRUST_PROXY.length > 0 ? env.TRUST_PROXY : false,
-    connectionTimeout: 10_000,
+    connectionTimeout: 40_000,
     requestTimeout: 30_000,
     keepAliveTimeout: 72_000,
     genReqId: (request: IncomingMessage) => requestId(request.headers['x-request-id'], deps.clock),

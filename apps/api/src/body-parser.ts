@@ -13,6 +13,14 @@ const MAX_ADMIN_DEPTH = 32;
 const STREAMED = new Set(['/v1/events']);
 
 /**
+ * A body that could not be read. It travels as the body and is thrown by the guard, once the caller is
+ * known: what a parser throws would be answered by Fastify, before any filter of ours sees it.
+ */
+export class UnreadableBody {
+  constructor(readonly error: unknown) {}
+}
+
+/**
  * Replaces Fastify's parsers: content types are not trusted, bodies are decompressed under a cap
  * while they stream, and ingest bodies are not read at all before the key was checked.
  */
@@ -20,8 +28,13 @@ export function registerBodyParser(fastify: FastifyInstance, env: Env): void {
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('*', async (request: FastifyRequest, payload: Readable) => {
     if (STREAMED.has(request.routeOptions.url ?? '')) return payload;
-    const body = await readBody(payload, request, Math.min(MAX_ADMIN_BYTES, env.MAX_BODY_BYTES));
-    return body.length === 0 ? undefined : parseBody(body);
+    try {
+      const limit = Math.min(MAX_ADMIN_BYTES, env.MAX_BODY_BYTES);
+      const body = await readBody(payload, request, limit);
+      return body.length === 0 ? undefined : parseBody(body);
+    } catch (error) {
+      return new UnreadableBody(error);
+    }
   });
 }
 

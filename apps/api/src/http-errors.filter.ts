@@ -1,6 +1,6 @@
 import { Catch, HttpException, Inject, Injectable } from '@nestjs/common';
 import type { ArgumentsHost, ExceptionFilter } from '@nestjs/common';
-import { ApiError } from '@errata/contracts';
+import { API_ROUTES, ApiError } from '@errata/contracts';
 import type { Problem } from '@errata/contracts';
 import type { Catalog, CatalogEntry } from '@errata/core';
 import type { Logger } from '@errata/platform';
@@ -22,8 +22,12 @@ export class HttpErrorsFilter implements ExceptionFilter {
   }
 
   catch(thrown: unknown, host: ArgumentsHost): void {
-    const request = host.switchToHttp().getRequest<FastifyRequest>();
-    const reply = host.switchToHttp().getResponse<FastifyReply>();
+    const http = host.switchToHttp();
+    this.answer(thrown, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
+  }
+
+  /** Also for what fails before Nest sees the request: a body that cannot be read, a URL that is none. */
+  answer(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
     const error = this.asApiError(thrown, request);
     const problem = this.problemOf(error, request.id);
     if (reply.sent) return;
@@ -40,9 +44,8 @@ export class HttpErrorsFilter implements ExceptionFilter {
   private asApiError(thrown: unknown, request: FastifyRequest): ApiError {
     if (thrown instanceof ApiError && this.entries.has(thrown.code)) return thrown;
     const status = statusOf(thrown);
-    const path = request.url.split('?')[0];
-    if (status === 404)
-      return new ApiError('ROUTE_NOT_FOUND', `There is nothing at ${request.method} ${path}. See /docs.`);
+    const path = request.url.split('?')[0]!;
+    if (status === 404) return nothingThere(request.method, path);
     if (status === 413) return new ApiError('BODY_TOO_LARGE', 'The request body is too large.');
     if (status === 415)
       return new ApiError('UNSUPPORTED_ENCODING', 'The body is in a format that this route does not read.');
@@ -70,6 +73,19 @@ export class HttpErrorsFilter implements ExceptionFilter {
     };
   }
 }
+
+// The path may be right and only the method wrong, which is worth knowing.
+function nothingThere(method: string, path: string): ApiError {
+  const allowed = API_ROUTES.filter((route) => patternOf(route.path).test(path)).map((route) =>
+    route.method.toUpperCase(),
+  );
+  if (allowed.length === 0)
+    return new ApiError('ROUTE_NOT_FOUND', `There is nothing at ${method} ${path}. See /docs.`);
+  const allow = [...new Set(allowed)].join(', ');
+  return new ApiError('METHOD_NOT_ALLOWED', `${path} takes ${allow}, not ${method}.`, { headers: { allow } });
+}
+
+const patternOf = (path: string) => new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+')}/?$`);
 
 function statusOf(thrown: unknown): number | undefined {
   if (thrown instanceof HttpException) return thrown.getStatus();

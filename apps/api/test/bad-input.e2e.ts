@@ -210,6 +210,47 @@ describe('bad input', () => {
     expectProblem(await request(), status, code);
   });
 
+  it.each([
+    ['a management body that is not JSON', 'POST', 'channels', '{bad', {}, 400, 'MALFORMED_JSON'],
+    [
+      'a management body that is not gzip',
+      'POST',
+      'alert-rules',
+      '{}',
+      { 'content-encoding': 'gzip' },
+      400,
+      'DECOMPRESSION_FAILED',
+    ],
+    [
+      'a management body too large',
+      'POST',
+      'alert-rules',
+      `"${'x'.repeat(1_500_000)}"`,
+      {},
+      413,
+      'BODY_TOO_LARGE',
+    ],
+    ['a method that the path does not take', 'PUT', 'events', '{}', {}, 405, 'METHOD_NOT_ALLOWED'],
+  ] as Array<[string, string, string, string, Record<string, string>, number, string]>)(
+    'answers %s',
+    async (_, method, route, body, headers, status, code) => {
+      const response = await fetch(`${api.address}/api/v1/projects/${project.projectId}/${route}`, {
+        method,
+        headers: {
+          authorization: `Bearer ${project.apiToken}`,
+          'content-type': 'application/json',
+          ...headers,
+        },
+        body,
+      });
+      expectProblem(
+        { status: response.status, headers: response.headers, body: (await response.json()) as Problem },
+        status,
+        code,
+      );
+    },
+  );
+
   it('answers a browser before it sends', async () => {
     const response = await fetch(`${api.address}/v1/events`, {
       method: 'OPTIONS',

@@ -65,16 +65,17 @@ describe('errata start', () => {
         if (instance.child.exitCode !== null) throw new Error(instance.output());
         expect(existsSync(path.join(home, 'ready.json'))).toBe(true);
       },
-      60_000,
+      100_000,
       100,
     );
     return eventually(
       async () => {
+        if (instance.child.exitCode !== null) throw new Error(instance.output());
         const found = JSON.parse(await readFile(path.join(home, 'ready.json'), 'utf8')) as Ready;
         expect(found.pid).toBe(instance.child.pid);
         return found;
       },
-      60_000,
+      100_000,
       100,
     );
   };
@@ -120,7 +121,7 @@ describe('errata start', () => {
       apiToken: before.apiToken,
     });
     expect(await events(again)).toHaveLength(1);
-  }, 150_000);
+  }, 300_000);
 
   it('starts its processes again when they are killed, and the server of a killed launcher', async () => {
     const first = start();
@@ -135,7 +136,7 @@ describe('errata start', () => {
     await first.exit;
     const again = await ready(start());
     await eventually(async () => expect(await events(again)).toHaveLength(1), 10_000);
-  }, 150_000);
+  }, 300_000);
 
   it('says in one sentence that the port is in use', async () => {
     const server = createServer();

@@ -5,6 +5,7 @@ import { ApiError } from '@errata/contracts';
 import type { Clock, RateLimiter } from '@errata/platform';
 import type { Storage } from '@errata/storage';
 import type { FastifyReply } from 'fastify';
+import { UnreadableBody } from '../body-parser.js';
 import { CLOCK, KEY_CACHE, RATE_LIMITER, STORAGE, TOKEN_CACHE } from '../tokens.js';
 import type { ApiToken, IngestKey } from './key-cache.js';
 import { POLICY } from './policy.js';
@@ -45,6 +46,7 @@ export class AuthGuard implements CanActivate {
     }
     request.caller = token;
     await this.authorizeProject(request, token);
+    if (request.body instanceof UnreadableBody) throw request.body.error;
     return true;
   }
 

@@ -45,6 +45,13 @@ export class DocsController implements OnModuleInit {
     return buildOpenApi({ version, serverUrl: this.publicUrl() || '/', errors: this.catalog });
   }
 
+  /** Where the address that `npm start` prints leads in a browser. */
+  @Get('/')
+  @Policy('public')
+  home(@Res() reply: FastifyReply): void {
+    void reply.redirect('/docs', 302);
+  }
+
   @Get('docs')
   @Policy('public')
   @Header('content-type', HTML)

@@ -25,9 +25,17 @@ export class IngestController {
     @Body() stream: Readable | undefined,
   ): Promise<IngestAnswer> {
     const key = request.ingestKey!;
-    const body =
-      stream === undefined ? Buffer.alloc(0) : await readBody(stream, request, this.env.MAX_BODY_BYTES);
+    const body = stream === undefined ? Buffer.alloc(0) : await this.read(stream, request);
     return this.ingest.take(key, body, request.headers['content-type'], request.id);
+  }
+
+  private async read(stream: Readable, request: AuthorizedRequest): Promise<Buffer> {
+    try {
+      return await readBody(stream, request, this.env.MAX_BODY_BYTES);
+    } catch (error) {
+      if (error instanceof ApiError) this.ingest.countRefused(request.ingestKey!, error.code);
+      throw error;
+    }
   }
 }
 

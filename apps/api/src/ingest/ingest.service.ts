@@ -10,7 +10,7 @@ import { CLOCK, COALESCER, ENV, INGEST_METRICS, RATE_LIMITER } from '../tokens.j
 import type { Coalescer } from './coalescer.js';
 import { normalizeEvent } from './normalize-event.js';
 import type { Normalized } from './normalize-event.js';
-import { parseRequest } from './parse-request.js';
+import { TooManyEventsError, parseRequest } from './parse-request.js';
 import type { Entry } from './parse-request.js';
 
 export interface IngestMetrics {
@@ -56,9 +56,14 @@ export class IngestService {
         },
       );
     }
-    await this.coalescer.add(key.projectId, now, events, counts);
+    await this.coalescer.add(key.projectId, now, events, counts, body.length);
     for (const { outcome, reason, count } of counts) this.metrics.outcomes.inc({ outcome, reason }, count);
     return { accepted: events.length, rejected, request_id: requestId };
+  }
+
+  /** Counts a request whose body could not even be read, under the code of its refusal. */
+  countRefused(key: IngestKey, code: string): void {
+    this.turnAway(key, this.clock.now(), [{ outcome: 'invalid', reason: code, count: 1 }]);
   }
 
   /** Counts events that are refused before anybody could look at them one by one. */
@@ -71,8 +76,10 @@ export class IngestService {
     try {
       return parseRequest(body, contentType, this.env.MAX_BATCH_EVENTS);
     } catch (error) {
-      if (error instanceof ApiError)
-        this.turnAway(key, now, [{ outcome: 'invalid', reason: error.code, count: 1 }]);
+      if (error instanceof ApiError) {
+        const count = error instanceof TooManyEventsError ? error.count : 1;
+        this.turnAway(key, now, [{ outcome: 'invalid', reason: error.code, count }]);
+      }
       throw error;
     }
   }
@@ -107,19 +114,30 @@ export class IngestService {
     const rejected: RejectedEvent[] = [];
     const identical = new Map<string, number>();
     const sizesMatter = bodyBytes > this.env.MAX_EVENT_BYTES;
+    const tooLarge = (value: unknown) =>
+      sizesMatter && Buffer.byteLength(JSON.stringify(value)) > this.env.MAX_EVENT_BYTES;
     entries.forEach((entry, index) => {
-      const result: Normalized = entry.ok ? normalizeEvent(entry.value, key, now) : entry;
-      if (!result.ok) {
-        const { code, message, field } = result;
-        rejected.push({ index, code, message, ...(field === undefined ? {} : { field }) });
-      } else if (sizesMatter && Buffer.byteLength(JSON.stringify(result.event)) > this.env.MAX_EVENT_BYTES) {
-        const message = `is larger than ${this.env.MAX_EVENT_BYTES} bytes; shorten its stack, response or attributes`;
-        rejected.push({ index, code: 'EVENT_TOO_LARGE', message });
+      // Measured raw as well: repairing and scrubbing take seconds for a body of megabytes.
+      const large = entry.ok && tooLarge(entry.value);
+      const result: Normalized = large
+        ? this.tooLarge()
+        : entry.ok
+          ? normalizeEvent(entry.value, key, now)
+          : entry;
+      const taken = result.ok && tooLarge(result.event) ? this.tooLarge() : result;
+      if (taken.ok) {
+        events.push(withIdentity(key.projectId, taken.event, entry, identical, now));
       } else {
-        events.push(withIdentity(key.projectId, result.event, entry, identical, now));
+        const { code, message, field } = taken;
+        rejected.push({ index, code, message, ...(field === undefined ? {} : { field }) });
       }
     });
     return { events, rejected };
+  }
+
+  private tooLarge(): Normalized {
+    const message = `is larger than ${this.env.MAX_EVENT_BYTES} bytes; shorten its stack, response or attributes`;
+    return { ok: false, code: 'EVENT_TOO_LARGE', message };
   }
 }
 

@@ -65,6 +65,31 @@ describe('normalizeEvent', () => {
     expect(event.timeless).toBeUndefined();
   });
 
+  it.each([
+    ['11 minutes ahead', NOW + 11 * MINUTE],
+    ['older than is kept', NOW - 31 * DAY],
+  ])('passes over the time of a UUIDv7 that lies %s', (_, made) => {
+    expect(good({ error, event_id: uuidV7(made) })).toMatchObject({ occurredAt: NOW, timeless: true });
+  });
+
+  it.each(['2026-11-22T03:00:00', '2026-11-22 03:00', '2026-11-22T03:00:00.000', '2026-11-22T03:00:00 UTC'])(
+    'reads %s as UTC, wherever the server stands',
+    (timestamp) => {
+      // The zone of a running process is fixed, so this watches that the engine never gets to choose one.
+      const parse = jest.spyOn(Date, 'parse');
+      try {
+        expect(good({ error, timestamp }).occurredAt).toBe(Date.UTC(2026, 10, 22, 3));
+        expect(parse).toHaveBeenCalledWith(expect.stringMatching(/T03:00:00(\.\d+)?Z$/));
+      } finally {
+        parse.mockRestore();
+      }
+    },
+  );
+
+  it.each(['+01', '+0100', '+01:00'])('reads the offset %s', (offset) => {
+    expect(good({ error, timestamp: `2026-11-22T10:00:00${offset}` }).occurredAt).toBe(NOW - HOUR);
+  });
+
   it('marks an event that has an id but no time', () => {
     expect(good({ error, event_id: '0'.repeat(12) + '4' + '0'.repeat(19) })).toMatchObject({
       occurredAt: NOW,

@@ -47,7 +47,7 @@ export function normalizeEvent(raw: unknown, sender: Sender, now: number): Norma
   const refused = refusal(wire, sender);
   if (refused !== undefined) return refused;
   const eventId = wire.event_id === undefined ? undefined : normalizeUuid(wire.event_id);
-  const occurred = occurredAt(wire.timestamp, eventId, now);
+  const occurred = occurredAt(wire.timestamp, eventId, sender, now);
   if (typeof occurred === 'string') return reject('INVALID_EVENT', occurred, 'timestamp');
   const outside = outsideWindow(occurred.at, sender, now);
   if (outside !== undefined) return reject('TIMESTAMP_OUT_OF_WINDOW', outside, 'timestamp');
@@ -105,23 +105,33 @@ const LARGEST_SECONDS = 1e11;
 function occurredAt(
   timestamp: string | number | undefined,
   eventId: string | undefined,
+  sender: Sender,
   now: number,
 ): Occurred | string {
   if (timestamp === undefined || timestamp === '') {
-    // A UUIDv7 holds the time at which the client made it, so a resend says the same.
+    // A UUIDv7 holds the time at which the client made it, so a resend says the same. The client never
+    // claimed it as the event's time, so one of a wrong clock is passed over, not refused.
     const made = eventId === undefined ? undefined : uuidV7Time(eventId);
-    if (made !== undefined && Math.abs(made - now) < DAY) return { at: made, timeless: false };
+    if (made !== undefined && outsideWindow(made, sender, now) === undefined)
+      return { at: made, timeless: false };
     return { at: now, timeless: eventId !== undefined };
   }
-  const text = typeof timestamp === 'string' ? timestamp.trim() : timestamp;
-  const at =
-    typeof text === 'number' || /^\d+(\.\d+)?$/.test(text)
-      ? fromNumber(Number(text))
-      : /^\d{4}-\d{2}-\d{2}/.test(text)
-        ? Date.parse(text.replace(' ', 'T'))
-        : Number.NaN;
+  const at = typeof timestamp === 'number' ? fromNumber(timestamp) : fromText(timestamp.trim());
   if (!Number.isFinite(at)) return 'must be RFC 3339 such as 2026-01-31T12:00:00Z, or Unix seconds';
   return { at: Math.round(at), timeless: false };
+}
+
+const DATE_TIME =
+  /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2})?)(?:[.,](\d{1,9}))?(?: ?(Z|UTC|GMT)| ?([+-]\d{2}):?(\d{2})?)?)?$/i;
+
+/** Milliseconds; NaN where the text is no time. Without an offset it is UTC, wherever the server stands. */
+function fromText(text: string): number {
+  if (/^\d+(\.\d+)?$/.test(text)) return fromNumber(Number(text));
+  const match = DATE_TIME.exec(text);
+  if (match === null) return Number.NaN;
+  const [, date, time = '00:00', fraction = '0', , hours, minutes = '00'] = match;
+  const seconds = time.length === 5 ? `${time}:00` : time;
+  return Date.parse(`${date}T${seconds}.${fraction}${hours === undefined ? 'Z' : `${hours}:${minutes}`}`);
 }
 
 function fromNumber(value: number): number {

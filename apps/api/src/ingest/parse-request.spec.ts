@@ -47,6 +47,34 @@ describe('parseRequest', () => {
     expect(codeOf(() => parse('[{},{},{}]', JSON_TYPE, 2))).toBe('TOO_MANY_EVENTS');
   });
 
+  it.each([
+    ['lines without JSON', 'x\n', 'application/x-ndjson'],
+    ['lines with a first event', '{}\n', JSON_TYPE],
+  ])('counts all of a megabyte of %s in a blink', (_, line, type) => {
+    const count = Math.floor(2 ** 20 / line.length);
+    const started = performance.now();
+    expect(() => parse(line.repeat(count), type)).toThrow(expect.objectContaining({ count }));
+    expect(performance.now() - started).toBeLessThan(500);
+  });
+
+  it('refuses a megabyte of almost JSON in a blink', () => {
+    const started = performance.now();
+    expect(() => parse(`{${'\n'.repeat(2 ** 20)}x`)).toThrow(/line 1048577, column 1/);
+    expect(performance.now() - started).toBeLessThan(500);
+  });
+
+  it('says where the first bad lines break and only names the others', () => {
+    const entries = parse('{x\n'.repeat(8), 'application/x-ndjson');
+    const messages = entries.map((entry) => (entry.ok ? '' : entry.message));
+    expect(messages.filter((message) => /column 2/.test(message))).toHaveLength(5);
+    expect(messages.at(-1)).toBe('is not JSON');
+  });
+
+  it('fails a line nested beyond reason and keeps its neighbours', () => {
+    const entries = parse(`{}\n${nested(3_000)}\n{}`, 'application/x-ndjson');
+    expect(entries.map((entry) => (entry.ok ? 'ok' : entry.code))).toEqual(['ok', 'TOO_DEEP', 'ok']);
+  });
+
   it('fails one bad line and keeps its neighbours', () => {
     const entries = parse('{"a":1}\n{broken\n{"a":2}', 'application/x-ndjson');
     expect(entries.map((entry) => entry.ok)).toEqual([true, false, true]);

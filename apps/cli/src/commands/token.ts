@@ -22,8 +22,13 @@ export function registerToken(program: Command): void {
     .option('--scope <scope...>', 'what it may do (default: events:read alerts:read project:read)')
     .action(async (name: string, flags: TargetFlags & { scope?: string[] }) => {
       const scopes = flags.scope ?? ['events:read', 'alerts:read', 'project:read'];
-      const made = await call<TokenRow>(await findTarget(flags), 'POST', '/api/v1/tokens', { name, scopes });
-      process.stderr.write('Keep it now; it is not shown again.\n');
+      const project = flags.project === undefined ? {} : { project_id: Number(flags.project) };
+      const made = await call<TokenRow>(await findTarget(flags), 'POST', '/api/v1/tokens', {
+        name,
+        scopes,
+        ...project,
+      });
+      process.stderr.write(`Token ${made.id}. Keep it now; it is not shown again.\n`);
       process.stdout.write(`${made.token ?? ''}\n`);
     });
 

@@ -48,6 +48,7 @@ export async function start(): Promise<number> {
     };
   });
   listenForSignals(run);
+  stopWithNpm(run);
   try {
     await bringUp(run);
   } catch (error) {
@@ -70,6 +71,14 @@ function listenForSignals(run: Run): void {
       run.stop(0);
     });
   }
+}
+
+// npm does not pass a SIGTERM on to what it runs. When it is gone, nobody could stop this instance in
+// order any more, so it stops itself.
+function stopWithNpm(run: Run): void {
+  if (process.env['npm_lifecycle_event'] !== 'start') return;
+  const parent = process.ppid;
+  setInterval(() => process.ppid !== parent && run.stop(0), 1_000).unref();
 }
 
 async function bringUp(run: Run): Promise<void> {
