@@ -12,7 +12,7 @@ import type { Coalescer } from './coalescer.js';
 import { IngestController } from './ingest.controller.js';
 import { IngestService } from './ingest.service.js';
 
-/** Events that may wait for the queue in one process: about 100 MB of typical events. */
+/** Events that may wait for the queue in one process; the coalescer bounds their bytes too. */
 const MAX_IN_FLIGHT = 100_000;
 
 /** The coalescer over the ingest queue; queues what is still open when the process stops. */

@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { errataHome, readReadyFile } from '../replay/target.js';
 
 /** Where the query API is and who is asking. */
 export interface Target {
@@ -19,14 +19,13 @@ export async function findTarget(flags: TargetFlags): Promise<Target> {
   if (flags.url !== undefined && flags.token !== undefined && flags.project !== undefined) {
     return { url: flags.url.replace(/\/+$/, ''), token: flags.token, projectId: flags.project };
   }
-  const file = path.resolve(process.env['ERRATA_HOME'] ?? '.errata', 'ready.json');
-  const text = await readFile(file, 'utf8').catch(() => undefined);
-  if (text === undefined) {
+  const home = errataHome(process.env, process.cwd());
+  const ready = await readReadyFile(home);
+  if (ready === undefined) {
     throw new Error(
-      `no instance runs here (${file} is missing). Start one with \`npm start\`, or name --url, --token and --project.`,
+      `no instance runs here (${path.join(home, 'ready.json')} is missing). Start one with \`npm start\`, or name --url, --token and --project.`,
     );
   }
-  const ready = JSON.parse(text) as { url: string; apiToken: string; projectId: string };
   return {
     url: (flags.url ?? ready.url).replace(/\/+$/, ''),
     token: flags.token ?? ready.apiToken,

@@ -1,14 +1,7 @@
-export interface Ready {
-  url: string;
-  dsn: string;
-  projectId: string;
-  ingestKey: string;
-  apiToken: string;
-  pid: number;
-}
+import type { ReadyFile } from '../replay/target.js';
 
 /** What a person needs after the start: where it is, how to send, how to read. */
-export function welcome(ready: Ready): string {
+export function welcome(ready: ReadyFile): string {
   const event = JSON.stringify({
     tenant: 'acme',
     error: { code: 'RATE_LIMIT_EXCEEDED', message: 'Too many requests' },
